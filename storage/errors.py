@@ -1,0 +1,42 @@
+"""What storage can answer instead of a value. Callers see these and never a driver's exception."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Base of all of them."""
+
+
+class Unavailable(StorageError):
+    """The database cannot be reached, is not a primary, or missed its deadline.
+
+    Of a write this means that its outcome is unknown: it may still have happened.
+    """
+
+
+class Duplicate(StorageError):
+    """A unique value is taken already; `field` names it."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is taken already")
+        self.field = field
+
+
+class MissingKey(StorageError):
+    """A data key is wrapped by a master key that the key ring does not hold."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"master key {key_id} is not in the key ring")
+        self.key_id = key_id
+
+
+class RefreshTokenUnknown(StorageError):
+    """No login knows this refresh token: it never was one, or its login has ended."""
+
+
+class RefreshTokenReused(StorageError):
+    """A refresh token came again after its grace; `login_id` is the family to end."""
+
+    def __init__(self, login_id: str) -> None:
+        super().__init__("a refresh token was used again")
+        self.login_id = login_id
