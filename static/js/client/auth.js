@@ -1,0 +1,157 @@
+// Who is signed in: registers, logs in and out, and keeps a fresh access token.
+//
+// The access token lives in memory only. The refresh token lives in the given
+// storage, because it must survive a reload; it works once, so that refreshing
+// is serialised within the page and, through Web Locks, between tabs.
+
+import { Emitter } from './emitter.js';
+import { HereaboutsError } from './errors.js';
+
+const REFRESH_KEY = 'hereabouts.refresh_token';
+const REFRESH_LOCK = 'hereabouts.refresh';
+
+/** The part of a token's life after which a new one is fetched. */
+export const RENEW_AFTER = 0.8;
+
+/**
+ * @typedef {{id: string, username: string, display_name: string}} User
+ *
+ * Events: `signed_in {user}`, `signed_out {reason}`; a reason is `'logout'`,
+ * `'expired'`, `'ended'` (elsewhere) or `'deleted'`.
+ */
+export class Auth extends Emitter {
+  #http;
+  #storage;
+  #access = null; // {token, issuedAt, expiresAt}, in local milliseconds
+  #refreshing = null;
+
+  /**
+   * @param {import('./http.js').Http} http
+   * @param {Storage} storage
+   */
+  constructor(http, storage) {
+    super();
+    this.#http = http;
+    this.#storage = storage;
+    /** @type {User & {invisible?: boolean, share_location?: boolean} | null} */
+    this.user = null;
+  }
+
+  /** @returns {boolean} whether a login from an earlier visit may be taken up again */
+  get canRestore() {
+    return this.#storage.getItem(REFRESH_KEY) !== null;
+  }
+
+  /**
+   * @param {{username: string, password: string, display_name?: string}} account
+   * @returns {Promise<User>}
+   * @throws {HereaboutsError} `conflict` if the name is taken, `invalid_message`
+   */
+  async register(account) {
+    return this.#begin(await this.#http.send('POST', '/auth/register', { body: account }));
+  }
+
+  /**
+   * @param {{username: string, password: string}} credentials
+   * @returns {Promise<User>}
+   * @throws {HereaboutsError} `unauthorized`
+   */
+  async login(credentials) {
+    return this.#begin(await this.#http.send('POST', '/auth/login', { body: credentials }));
+  }
+
+  /**
+   * Takes up the login kept in storage.
+   * @returns {Promise<User|null>} null when there is none, or it has ended
+   * @throws {HereaboutsError} `network` and the like: the login is kept, try again
+   */
+  async restore() {
+    if (!this.canRestore) return null;
+    try {
+      await this.#refresh();
+    } catch (error) {
+      if (error.code === 'unauthorized') return null;
+      throw error;
+    }
+    this.user = await this.#http.send('GET', '/auth/me', { token: this.#access.token });
+    this.emit('signed_in', { user: this.user });
+    return this.user;
+  }
+
+  /**
+   * @returns {Promise<string>} an access token with a good part of its life left
+   * @throws {HereaboutsError} `unauthorized` when nobody is signed in any more
+   */
+  async token() {
+    if (!this.#access || Date.now() >= this.renewAt) await this.#refresh();
+    return this.#access.token;
+  }
+
+  /** @returns {number} when to fetch the next token, in local milliseconds since the epoch */
+  get renewAt() {
+    const { issuedAt, expiresAt } = this.#access;
+    return issuedAt + RENEW_AFTER * (expiresAt - issuedAt);
+  }
+
+  /** Says that the server refused the token, so that the next `token()` fetches another. */
+  discardToken() {
+    this.#access = null;
+  }
+
+  /** Ends this login here and at the server, whose answer is not waited for longer than its deadline. */
+  async logout() {
+    try {
+      await this.#http.send('POST', '/auth/logout', { token: await this.token() });
+    } finally {
+      // Even unreachable, a log-out must leave no token behind on this device.
+      this.end('logout');
+    }
+  }
+
+  /** Forgets the login on this device. @param {string} reason */
+  end(reason) {
+    if (!this.user && !this.canRestore) return;
+    this.#access = null;
+    this.user = null;
+    this.#storage.removeItem(REFRESH_KEY);
+    this.emit('signed_out', { reason });
+  }
+
+  #begin({ user, ...pair }) {
+    this.#keep(pair);
+    this.user = user;
+    this.emit('signed_in', { user });
+    return user;
+  }
+
+  #keep({ access_token, expires_in, refresh_token }) {
+    const issuedAt = Date.now();
+    this.#access = { token: access_token, issuedAt, expiresAt: issuedAt + expires_in * 1000 };
+    this.#storage.setItem(REFRESH_KEY, refresh_token);
+  }
+
+  #refresh() {
+    this.#refreshing ??= this.#rotate().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  #rotate() {
+    const rotate = async () => {
+      // Read inside the lock: another tab may have just put a newer token there.
+      const refreshToken = this.#storage.getItem(REFRESH_KEY);
+      if (refreshToken === null) {
+        this.end('ended');
+        throw new HereaboutsError('unauthorized', 'Nobody is signed in');
+      }
+      try {
+        this.#keep(await this.#http.send('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }));
+      } catch (error) {
+        if (error.code === 'unauthorized') this.end('expired');
+        throw error;
+      }
+    };
+    return navigator.locks ? navigator.locks.request(REFRESH_LOCK, rotate) : rotate();
+  }
+}

@@ -1,0 +1,70 @@
+// JSON over HTTP to one server: builds the request, reads the answer, and turns
+// every failure into a HereaboutsError. Knows no endpoint and holds no token.
+
+import { HereaboutsError } from './errors.js';
+
+const TIMEOUT_MS = 15_000;
+
+export class Http {
+  /** @param {string} baseUrl  the API root, without a slash at the end: `https://host/api/v1` */
+  constructor(baseUrl) {
+    this.baseUrl = baseUrl;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path  begins with a slash; ids in it already encoded
+   * @param {{token?: string, body?: object, query?: Record<string, any>}} [options]
+   *   query values that are undefined are left out
+   * @returns {Promise<any>} the body, or null for 204
+   * @throws {HereaboutsError}
+   */
+  async send(method, path, { token, body, query } = {}) {
+    const headers = {};
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+
+    let response;
+    try {
+      response = await fetch(this.baseUrl + path + queryString(query), {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        cache: 'no-store',
+      });
+    } catch (cause) {
+      const timedOut = cause.name === 'TimeoutError';
+      throw new HereaboutsError(
+        timedOut ? 'timeout' : 'network',
+        timedOut ? 'The server took too long to answer' : 'The server cannot be reached',
+        { cause },
+      );
+    }
+    if (response.status === 204) return null;
+    if (!response.ok) throw await errorOf(response);
+    return response.json();
+  }
+}
+
+function queryString(query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length ? `?${new URLSearchParams(given)}` : '';
+}
+
+async function errorOf(response) {
+  const { status } = response;
+  const retryHeader = Number(response.headers.get('Retry-After'));
+  const text = await response.text();
+  let error = {};
+  try {
+    error = JSON.parse(text).error ?? {};
+  } catch (cause) {
+    // A proxy in between answers in HTML; the status alone has to do.
+    return new HereaboutsError(status >= 500 ? 'unavailable' : 'invalid_message', `HTTP ${status}`, { status, cause });
+  }
+  return new HereaboutsError(error.code ?? 'unavailable', error.message ?? `HTTP ${status}`, {
+    status,
+    retryAfter: error.retry_after ?? (retryHeader || undefined),
+  });
+}

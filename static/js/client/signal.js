@@ -1,0 +1,89 @@
+// The signaling socket: rings, answers, and carries what a call's two ends say
+// to each other. Holds the one call that a user may have at a time.
+
+import { Call } from './call.js';
+import { HereaboutsError } from './errors.js';
+import { ReconnectingSocket } from './socket.js';
+
+const CALL_FRAMES = [
+  'call_rejected', 'call_ended', 'peer_reconnecting', 'peer_reconnected', 'offer', 'answer', 'ice_candidate',
+];
+
+/**
+ * Events beside those of ReconnectingSocket and the frames of the contract:
+ * - `incoming` {@link Call}, it rings here
+ * - `call` {@link Call}, the current one changed; when it `ended`, `signal.call` is null already
+ */
+export class SignalSocket extends ReconnectingSocket {
+  #api;
+  #selfId = null;
+
+  /**
+   * @param {string} url
+   * @param {import('./auth.js').Auth} auth
+   * @param {import('./api.js').Api} api
+   */
+  constructor(url, auth, api) {
+    super(url, auth);
+    this.#api = api;
+    /** @type {Call|null} */
+    this.call = null;
+    this.on('connected', (frame) => this.#connected(frame));
+    this.on('incoming_call', (frame) => this.#incoming(frame));
+    this.on('call_started', (frame) => this.#started(frame));
+    for (const type of CALL_FRAMES) this.on(type, (frame) => this.#route(frame));
+  }
+
+  /** Ends a call under way too. */
+  close() {
+    this.call?.hangUp();
+    super.close();
+  }
+
+  /**
+   * Calls somebody; how it goes is told by the call's `change` and by `call`.
+   * @param {{id: string, username: string}} user
+   * @param {'audio'|'video'} type
+   * @returns {Call}
+   * @throws {HereaboutsError} `busy` while another call lasts
+   */
+  startCall(user, type) {
+    if (this.call) throw new HereaboutsError('busy', 'There is a call already');
+    const call = this.#hold({ direction: 'outgoing', type, remoteUser: user });
+    call.dial();
+    return call;
+  }
+
+  #connected({ user_id: userId }) {
+    this.#selfId = userId;
+    this.call?.rejoin();
+  }
+
+  #incoming({ call_id: id, call_type: type, caller_id: callerId, caller_username: username }) {
+    // Told again to a connection that opens while the phone rings; and when the two call each
+    // other, the server joins both calls into one, which `call_started` then names.
+    if (this.call) return;
+    this.emit('incoming', this.#hold({ id, direction: 'incoming', type, remoteUser: { id: callerId, username } }));
+  }
+
+  #started(frame) {
+    if (this.call && !this.call.id && this.call.remoteUser.id === frame.peer_id) this.call.id = frame.call_id;
+    this.#route(frame);
+  }
+
+  #route(frame) {
+    if (this.call && this.call.id === frame.call_id) this.call.handle(frame);
+  }
+
+  #hold(description) {
+    const iceServers = async () => (await this.#api.iceServers()).ice_servers;
+    const call = new Call(this, iceServers, { ...description, selfId: this.#selfId });
+    this.call = call;
+    call.on('change', () => {
+      if (call.state === 'ended' && this.call === call) this.call = null;
+      this.emit('call', call);
+    });
+    this.emit('call', call);
+    return call;
+  }
+}

@@ -1,0 +1,212 @@
+// A WebSocket that stays: authenticates, reconnects, renews its token before it
+// expires, and pairs requests with answers by `ref`. What the frames mean is
+// the business of its subclasses, ChatSocket and SignalSocket.
+
+import { askedRetryDelay, fullJitter } from './backoff.js';
+import { Emitter } from './emitter.js';
+import { HereaboutsError } from './errors.js';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const FLOOD_PAUSE_MS = 10_000;
+
+/** Close codes of the contract that decide what happens next. */
+const CLOSE_TOKEN = 4001;
+const CLOSE_LOGGED_OUT = 4003;
+const CLOSE_FLOODING = 4029;
+
+/**
+ * @typedef {'closed'|'connecting'|'open'|'waiting'} SocketState
+ *
+ * Events: `state {state, retryAt?}` (`retryAt` in local milliseconds, while waiting), and every
+ * frame of the server under its own `type`, `connected` and `error` included.
+ */
+export class ReconnectingSocket extends Emitter {
+  #url;
+  #auth;
+  #socket = null;
+  #attempt = 0;
+  #lastRef = 0;
+  #pending = new Map(); // ref → {resolve, reject, timer}
+  #retryTimer = null;
+  #handshakeTimer = null;
+  #renewTimer = null;
+
+  /**
+   * @param {string} url  `ws:` or `wss:`
+   * @param {import('./auth.js').Auth} auth
+   */
+  constructor(url, auth) {
+    super();
+    this.#url = url;
+    this.#auth = auth;
+    /** @type {SocketState} */
+    this.state = 'closed';
+    /** When the next attempt begins, while `waiting`. */
+    this.retryAt = null;
+    /** When the server was last heard, in local milliseconds. */
+    this.heardAt = 0;
+  }
+
+  /** Connects, and keeps connecting until `close()` or the end of the login. */
+  open() {
+    if (this.state === 'closed') this.#connect();
+  }
+
+  /** Closes for good; requests under way fail with `closed`. */
+  close() {
+    this.#drop();
+    this.#setState('closed');
+  }
+
+  /** Tries at once instead of at the end of the wait: the network is back, or the user asks. */
+  retryNow() {
+    if (this.state === 'waiting') this.#connect();
+  }
+
+  /** Gives up a connection that no longer answers, and makes another. */
+  restart() {
+    if (this.state !== 'open') return;
+    this.#drop();
+    this.#connect();
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} [fields]
+   * @returns {Promise<any>} the frame that answers
+   * @throws {HereaboutsError} the server's code, `timeout` after 10 s, or `closed`
+   */
+  request(type, fields) {
+    if (this.state !== 'open') return Promise.reject(new HereaboutsError('closed', 'Not connected'));
+    const ref = String(++this.#lastRef);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(ref);
+        reject(new HereaboutsError('timeout', `No answer to ${type}`));
+      }, REQUEST_TIMEOUT_MS);
+      this.#pending.set(ref, { resolve, reject, timer });
+      this.#send({ type, ...fields, ref });
+    });
+  }
+
+  /**
+   * Sends what has no answer.
+   * @returns {boolean} false when there is no connection: it was not sent
+   */
+  notify(type, fields) {
+    if (this.state !== 'open') return false;
+    this.#send({ type, ...fields });
+    return true;
+  }
+
+  #send(frame) {
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  async #connect() {
+    clearTimeout(this.#retryTimer);
+    this.#setState('connecting');
+    let token;
+    try {
+      token = await this.#auth.token();
+    } catch (error) {
+      if (error.code === 'unauthorized') this.close();
+      else if (this.state === 'connecting') this.#wait(fullJitter(this.#attempt++));
+      return;
+    }
+    if (this.state !== 'connecting' || this.#socket) return;
+
+    const socket = new WebSocket(this.#url, ['bearer', token]);
+    this.#socket = socket;
+    // The server says `connected` first; until then the socket is of no use.
+    this.#handshakeTimer = setTimeout(() => socket.close(), HANDSHAKE_TIMEOUT_MS);
+    socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => this.#socket === socket && this.#closed(code, reason);
+  }
+
+  /** Hands a frame on; a subclass may put some of them in order first. */
+  deliver(frame) {
+    this.emit(frame.type, frame);
+  }
+
+  #receive(frame) {
+    this.heardAt = Date.now();
+    if (frame.type === 'connected') this.#opened();
+    const pending = this.#pending.get(frame.ref);
+    if (pending) {
+      this.#pending.delete(frame.ref);
+      clearTimeout(pending.timer);
+      if (frame.type === 'error') {
+        const { code, message, retry_after: retryAfter } = frame;
+        pending.reject(new HereaboutsError(code, message, { retryAfter }));
+        return;
+      }
+      pending.resolve(frame);
+    }
+    this.deliver(frame);
+  }
+
+  #opened() {
+    clearTimeout(this.#handshakeTimer);
+    this.#attempt = 0;
+    this.#setState('open');
+    this.#scheduleRenewal();
+  }
+
+  #closed(code, reason) {
+    this.#drop();
+    if (code === CLOSE_LOGGED_OUT) {
+      this.#setState('closed');
+      this.#auth.end('ended');
+      return;
+    }
+    if (code === CLOSE_TOKEN) this.#auth.discardToken();
+    const pause = code === CLOSE_FLOODING ? FLOOD_PAUSE_MS : 0;
+    this.#wait(pause + (askedRetryDelay(code, reason) ?? fullJitter(this.#attempt++)));
+  }
+
+  #wait(delay) {
+    this.retryAt = Date.now() + delay;
+    this.#retryTimer = setTimeout(() => this.#connect(), delay);
+    this.#setState('waiting');
+  }
+
+  #drop() {
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#handshakeTimer);
+    clearTimeout(this.#renewTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject, timer } of pending) {
+      clearTimeout(timer);
+      reject(new HereaboutsError('closed', 'The connection went away'));
+    }
+  }
+
+  #scheduleRenewal() {
+    clearTimeout(this.#renewTimer);
+    this.#renewTimer = setTimeout(() => this.#renew(), Math.max(0, this.#auth.renewAt - Date.now()));
+  }
+
+  async #renew() {
+    try {
+      await this.request('renew_token', { access_token: await this.#auth.token() });
+      this.#scheduleRenewal();
+    } catch (error) {
+      // Nothing is lost: the server closes with 4001 when the old token ends, and
+      // reconnecting starts with a new one. Until then, try again.
+      if (!error.transient) console.warn('token renewal refused:', error.message);
+      if (this.state === 'open') this.#renewTimer = setTimeout(() => this.#renew(), REQUEST_TIMEOUT_MS);
+    }
+  }
+
+  #setState(state) {
+    if (state !== 'waiting') this.retryAt = null;
+    this.state = state;
+    this.emit('state', { state, retryAt: this.retryAt });
+  }
+}
