@@ -1,0 +1,103 @@
+"""The lands of one world by id: which one holds a point, which ones are near or in the way.
+
+It does not know their names, owners or rooms, nor forbid overlaps: the service asks `overlapping`
+first and refuses. Every answer is refined with the half-open rectangle itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spatial.distance import distance_to_rectangle
+from spatial.shapes import Box, Rectangle, check_point, check_radius, check_rectangle
+from spatial.tree import BoxTree
+
+__all__ = ["LandIndex", "Rectangle"]
+
+
+class LandIndex:
+    """Rectangles by land id. Lists of ids are in the order of the ids, unless a method says otherwise."""
+
+    def __init__(self) -> None:
+        self._rectangles: dict[str, Rectangle] = {}
+        self._tree = BoxTree()
+
+    def __len__(self) -> int:
+        return len(self._rectangles)
+
+    def __contains__(self, land_id: object) -> bool:
+        return land_id in self._rectangles
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rectangles)
+
+    def get(self, land_id: str) -> Rectangle | None:
+        return self._rectangles.get(land_id)
+
+    def set(self, land_id: str, rect: Rectangle) -> None:
+        """Puts the land there, in place of where it was before.
+
+        Raises ValueError, and changes nothing, for sides of 0 or less and corners beyond 1e9.
+        """
+        check_rectangle(rect)
+        self._tree.set(land_id, _closed(rect))
+        self._rectangles[land_id] = rect
+
+    def remove(self, land_id: str) -> Rectangle | None:
+        """Forgets the land and returns where it was, or None where it was unknown."""
+        rect = self._rectangles.pop(land_id, None)
+        if rect is not None:
+            self._tree.remove(land_id)
+        return rect
+
+    def at(self, x: float, y: float) -> str | None:
+        """The land that holds this point (of several, should they overlap, the least id)."""
+        check_point(x, y)
+        holders = (
+            land_id
+            for land_id in self._tree.touching(Box(x, y, x, y))
+            if self._rectangles[land_id].contains(x, y)
+        )
+        return min(holders, default=None)
+
+    def overlapping(self, rect: Rectangle) -> list[str]:
+        """The lands that share a point with this rectangle; touching edges are no overlap."""
+        check_rectangle(rect)
+        return sorted(
+            land_id
+            for land_id in self._tree.touching(_closed(rect))
+            if self._rectangles[land_id].overlaps(rect)
+        )
+
+    def intersecting(self, x0: float, y0: float, x1: float, y1: float) -> list[str]:
+        """The lands of which at least one point lies in the query box, its four edges included.
+
+        The query is closed and lands are half-open: a land that begins on the query's upper edge
+        is in, one that ends on its lower edge is not. A query of one point asks what `at` does.
+        Raises ValueError where `x1 < x0` or `y1 < y0`, or for coordinates beyond 1e9.
+        """
+        check_point(x0, y0)
+        check_point(x1, y1)
+        if x1 < x0 or y1 < y0:
+            raise ValueError(f"expected x0 <= x1 and y0 <= y1, got ({x0}, {y0}, {x1}, {y1})")
+        found = []
+        for land_id in self._tree.touching(Box(x0, y0, x1, y1)):
+            rect = self._rectangles[land_id]
+            if rect.x <= x1 and x0 < rect.right and rect.y <= y1 and y0 < rect.top:
+                found.append(land_id)
+        return sorted(found)
+
+    def within(self, x: float, y: float, radius: float) -> list[str]:
+        """The lands at a distance of at most `radius` (0 inside and on the edges), nearest first, ties by id."""
+        check_point(x, y)
+        check_radius(radius)
+        found = []
+        for land_id in self._tree.touching(Box(x, y, x, y).grown(radius)):
+            away = distance_to_rectangle(x, y, self._rectangles[land_id])
+            if away <= radius:
+                found.append((away, land_id))
+        return [land_id for _, land_id in sorted(found)]
+
+
+def _closed(rect: Rectangle) -> Box:
+    return Box(rect.x, rect.y, rect.right, rect.top)
