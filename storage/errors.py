@@ -40,3 +40,27 @@ class RefreshTokenReused(StorageError):
     def __init__(self, login_id: str) -> None:
         super().__init__("a refresh token was used again")
         self.login_id = login_id
+
+
+class MemberLimit(StorageError):
+    """A group would get more members than it may have."""
+
+
+class SessionGone(StorageError):
+    """There is no such session (any more), so nothing can be written to it."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id} is gone")
+        self.session_id = session_id
+
+
+class BadKeyring(StorageError):
+    """The master keys cannot be used; the sentence says why, and never holds a key."""
+
+
+class Tampered(StorageError):
+    """A body is not what was written there: it, its session, its id or its sender was changed."""
+
+
+class NewerDatabase(StorageError):
+    """The database was written by a newer release than this one."""

@@ -1,0 +1,141 @@
+"""The edge with motor: one connected database, and how an operation on it is run.
+
+Owns deadlines, the translation of driver exceptions and the measuring of latency. What is stored
+where belongs to the repositories, the only callers. Motor has no precise types: `Any` stays here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any, TypeVar
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.datetime_ms import DatetimeMS
+from motor.frameworks.asyncio import max_workers
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ReadPreference
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from storage.errors import Unavailable
+
+T = TypeVar("T")
+Document = Mapping[str, Any]
+Collection = Any
+Transaction = Any
+Observe = Callable[[str, float], None]
+
+_MAJORITY = WriteConcern("majority", j=True)
+# A date is only ever a TTL index's food: it comes back as a number that no year is too far for.
+_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
+
+# The driver's own deadline comes first; ours also covers what waits for a thread of its pool.
+_GUARD_SECONDS = 0.25
+# Threads of the driver's pool that nothing but the writer's commits may take.
+_WRITERS_THREADS = 1
+
+
+def to_date(milliseconds: int) -> DatetimeMS:
+    return DatetimeMS(milliseconds)
+
+
+def from_date(date: DatetimeMS) -> int:
+    return int(date)
+
+
+def describe(error: BaseException) -> str:
+    """What may be told of a driver's exception: its text can hold values, its name and code not."""
+    code = getattr(error, "code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__}, code {code}"
+
+
+class Database:
+    """One database, read at majority and written at majority and journal, from the primary alone."""
+
+    def __init__(self, uri: str, name: str, *, timeout: float, observe: Observe | None = None) -> None:
+        """Connects in the background. Raises what the driver raises of a URI that makes no sense."""
+        milliseconds = int(timeout * 1000)
+        self.timeout = timeout
+        self.observe = observe
+        self._client: Any = AsyncIOMotorClient(
+            uri,
+            io_loop=asyncio.get_running_loop(),
+            appname="hereabouts",
+            timeoutMS=milliseconds,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            retryWrites=True,
+            retryReads=True,
+        )
+        self._db: Any = self._client.get_database(
+            name,
+            codec_options=_CODEC,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=_MAJORITY,
+        )
+        # The driver runs each call in a thread: were all of them stuck, what waits for one could
+        # not be given up, and would still run long after its caller has gone.
+        self._slots = asyncio.Semaphore(max(1, max_workers - _WRITERS_THREADS))
+
+    def __getitem__(self, collection: str) -> Collection:
+        return self._db[collection]
+
+    async def command(self, command: str) -> dict[str, Any]:
+        async with self.operation("command"):
+            answer: dict[str, Any] = await self._client.admin.command(command)
+        return answer
+
+    def close(self) -> None:
+        self._client.close()
+
+    @asynccontextmanager
+    async def operation(self, name: str) -> AsyncIterator[None]:
+        """What is awaited inside has one deadline, is measured, and raises no driver exception.
+
+        Raises Unavailable. A repository that has an answer to `DuplicateKeyError` catches it inside.
+        Not to be nested: an operation that waits for another one's slot may wait for ever.
+        """
+        started = perf_counter()
+        try:
+            async with asyncio.timeout(self.timeout + _GUARD_SECONDS), self._slots:
+                yield
+        except TimeoutError as error:
+            raise Unavailable(f"the database missed its deadline ({name})") from error
+        except PyMongoError as error:
+            raise Unavailable(f"the database failed ({name}: {describe(error)})") from error
+        finally:
+            self._measured(name, started)
+
+    @asynccontextmanager
+    async def commit(self, name: str) -> AsyncIterator[None]:
+        """`operation` for the writer: on a thread kept free for it, and bulk errors pass."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self._measured(name, started)
+
+    async def transaction(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Runs `body` (again, if others were in the way) so that all of its writes happen or none."""
+        async with await self._client.start_session() as session:
+            result: T = await session.with_transaction(
+                body,
+                read_concern=ReadConcern("snapshot"),
+                write_concern=_MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+            )
+            return result
+
+    def _measured(self, name: str, started: float) -> None:
+        if self.observe is not None:
+            self.observe(name, perf_counter() - started)
+
+
+def duplicated(error: Any) -> Sequence[str]:
+    """The names of the fields whose unique index refused a write."""
+    return tuple((error.details or {}).get("keyPattern", {}))

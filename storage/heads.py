@@ -1,0 +1,126 @@
+"""What this node knows of the ends of rooms: the `seq` of the newest message it has told of.
+
+Finds that number when a room is first used, and finds out, where somebody else or a commit of unknown
+outcome may have written more, what that was: each such message is told of, in order, none twice. The
+writer alone moves heads; `head` may be asked by anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+
+from storage.driver import Database
+from storage.errors import SessionGone
+from storage.lru import Lru
+from storage.messages import Messages, newest_message
+from storage.records import Message
+
+# A head of 200 bytes; the one used last cannot fall out while another read is under way.
+_KEPT = 50_000
+_PAGE = 500
+# A head not looked at for so long is looked at again: retention may have taken what others wrote
+# meanwhile, and with it the duplicate that would have told of it. Far below the shortest retention.
+_TRUSTED_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class _Head:
+    seq: int
+    checked_at: float
+
+
+class Heads:
+    def __init__(self, database: Database, messages: Messages, tell: Callable[[Message], None]) -> None:
+        self._database = database
+        self._sessions = database["sessions"]
+        self._messages = messages
+        self._tell = tell
+        self._heads: Lru[str, _Head] = Lru(_KEPT)
+        # Where a commit's outcome is unknown. Kept apart, so that none is evicted with its doubt.
+        self._doubted: dict[str, _Head] = {}
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        return frozenset(self._doubted)
+
+    def published(self, session_id: str) -> int | None:
+        head = self._get(session_id)
+        return None if head is None else head.seq
+
+    async def head(self, session_id: str) -> int:
+        """Raises SessionGone."""
+        if self._get(session_id) is None:
+            await self._load([session_id])
+        if (head := self._get(session_id)) is None:
+            raise SessionGone(session_id)
+        return head.seq
+
+    async def ready(self, session_ids: Iterable[str]) -> None:
+        """Loads the heads of these that are not known, and looks again at those in doubt."""
+        ids = set(session_ids)
+        if absent := [session_id for session_id in ids if self._get(session_id) is None]:
+            await self._load(absent)
+        distrusted = monotonic() - _TRUSTED_SECONDS
+        for session_id in ids:
+            head = self._heads.get(session_id)
+            if session_id in self._doubted or (head is not None and head.checked_at < distrusted):
+                await self.look_again(session_id)
+
+    async def look_again(self, session_id: str) -> None:
+        """Tells of every message above the head that was written after all, and moves the head there."""
+        head = self._get(session_id)
+        if head is None:
+            return
+        while True:
+            found = await self._messages.page(session_id, after=head.seq, limit=_PAGE)
+            for message in found:
+                self.publish(message)
+            if len(found) < _PAGE:
+                break
+        for last_seq in (await self._read([session_id])).values():
+            head.seq = max(head.seq, last_seq)
+        head.checked_at = monotonic()
+        if self._doubted.pop(session_id, None) is not None:
+            self._heads.put(session_id, head)
+
+    def publish(self, message: Message) -> None:
+        """A message that is now certainly written, the next of its room."""
+        if (head := self._get(message.session_id)) is not None:
+            head.seq = message.seq
+            head.checked_at = monotonic()
+        self._tell(message)
+
+    def doubt(self, session_ids: Iterable[str]) -> None:
+        for session_id in session_ids:
+            if (head := self._heads.get(session_id)) is not None:
+                self._heads.forget(session_id)
+                self._doubted[session_id] = head
+
+    def forget(self, session_id: str) -> None:
+        self._heads.forget(session_id)
+        self._doubted.pop(session_id, None)
+
+    def _get(self, session_id: str) -> _Head | None:
+        return self._doubted.get(session_id) or self._heads.get(session_id)
+
+    async def _load(self, session_ids: list[str]) -> None:
+        for session_id, seq in (await self._read(session_ids)).items():
+            # Whoever was faster may have moved it already.
+            if self._get(session_id) is None:
+                self._heads.put(session_id, _Head(seq, monotonic()))
+
+    async def _read(self, session_ids: list[str]) -> dict[str, int]:
+        """The stored head of each session there is: its own word, or its newest message if that is newer."""
+        pipeline = [
+            {"$match": {"_id": {"$in": session_ids}, "key": {"$exists": True}}},
+            {"$project": {"last_seq": 1}},
+            *newest_message({"seq": 1}),
+        ]
+        async with self._database.operation("heads.read"):
+            found = await self._sessions.aggregate(pipeline).to_list(None)
+        return {
+            session["_id"]: max([session["last_seq"], *(newest["seq"] for newest in session["newest"])])
+            for session in found
+        }

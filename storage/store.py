@@ -1,0 +1,151 @@
+"""Everything that is stored, behind one door: connects, checks, migrates, and holds the repositories.
+
+Opened and closed by `server.app`. Nothing else of this package is made by anybody but it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from storage.cipher import DataKeys
+from storage.driver import Database, Observe, describe
+from storage.errors import MissingKey, Unavailable
+from storage.keyring import Keyring
+from storage.lands import Lands
+from storage.logins import Logins
+from storage.messages import Messages
+from storage.migrations import migrate
+from storage.schema import ensure_indexes
+from storage.sessions import Sessions
+from storage.users import Users
+from storage.writer import MessageWriter
+
+_UNAUTHENTICATED = frozenset({18, 8000})  # AuthenticationFailed; Atlas says 8000
+_UNAUTHORISED = 13
+
+
+class Store:
+    """Made by `open` alone."""
+
+    def __init__(self, database: Database, keyring: Keyring, *, commit_limit: int) -> None:
+        keys = DataKeys(database, keyring)
+        self.database = database
+        self.users = Users(database)
+        self.logins = Logins(database)
+        self.lands = Lands(database)
+        self.messages = Messages(database, keys)
+        self.writer = MessageWriter(database, keys, self.messages, commit_limit=commit_limit)
+        self.sessions = Sessions(database, keys, self.writer)
+
+    @classmethod
+    async def open(
+        cls,
+        uri: str,
+        *,
+        keyring: Keyring,
+        database: str = "hereabouts",
+        timeout: float = 5.0,
+        commit_limit: int = 500,
+        observe: Observe | None = None,
+    ) -> Store:
+        """`timeout` in seconds bounds every operation. `observe` gets (operation, seconds) of each.
+
+        Raises Unavailable, MissingKey, NewerDatabase. No sentence of theirs holds the URI's password.
+        """
+        connected = await connect(uri, database=database, timeout=timeout, observe=observe)
+        try:
+            await migrate(connected)
+            await ensure_indexes(connected)
+            await check_keys(connected, keyring)
+            store = cls(connected, keyring, commit_limit=commit_limit)
+        except BaseException:
+            connected.close()
+            raise
+        try:
+            await store.sessions.finish_deletions()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def observe(self) -> Observe | None:
+        return self.database.observe
+
+    @observe.setter
+    def observe(self, observe: Observe | None) -> None:
+        self.database.observe = observe
+
+    async def ping(self) -> None:
+        """Writes a little thing, as reading one proves nothing. Raises Unavailable."""
+        async with self.database.operation("ping"):
+            await self.database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+
+    async def close(self) -> None:
+        """What was submitted to the writer gets its outcome first."""
+        await self.writer.close()
+        self.database.close()
+
+
+async def connect(uri: str, *, database: str, timeout: float, observe: Observe | None = None) -> Database:
+    """A connection that can be written to. Raises Unavailable with a sentence for the operator."""
+    try:
+        connected = Database(uri, database, timeout=timeout, observe=observe)
+    except (PyMongoError, ValueError, TypeError) as error:
+        # The driver quotes the part that it stumbled over, which can be the password.
+        raise Unavailable(
+            "the MongoDB URI makes no sense: expected mongodb://[user:password@]host[:port]/[?options],"
+            f" with special characters of user and password percent-encoded ({type(error).__name__})"
+        ) from None
+    try:
+        await _check(connected, _hosts(uri), timeout)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+async def _check(database: Database, hosts: str, timeout: float) -> None:
+    try:
+        hello = await database.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise Unavailable(
+                f"the MongoDB at {hosts} is not a member of a replica set, without which no write can be"
+                " confirmed by a majority: start it with --replSet and run rs.initiate()"
+            )
+        async with database.operation("store.check"):
+            await database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+    except Unavailable as error:
+        if error.__cause__ is None:
+            raise
+        raise Unavailable(_sentence(error.__cause__, hosts, timeout)) from None
+
+
+def _sentence(cause: BaseException, hosts: str, timeout: float) -> str:
+    if isinstance(cause, OperationFailure) and cause.code in _UNAUTHENTICATED:
+        return f"the MongoDB at {hosts} refuses this user or password"
+    if isinstance(cause, OperationFailure) and cause.code == _UNAUTHORISED:
+        return f"the MongoDB at {hosts} does not let this user write to the database (or asks for one)"
+    if isinstance(cause, AutoReconnect | TimeoutError):
+        return f"no MongoDB that can be written to answers at {hosts} within {timeout:g} s"
+    return f"the MongoDB at {hosts} cannot be used ({describe(cause)})"
+
+
+def _hosts(uri: str) -> str:
+    try:
+        parsed: dict[str, Any] = parse_uri(uri, validate=False, warn=False)
+    except (PyMongoError, ConfigurationError, ValueError):
+        return "the given URI"
+    return ", ".join(host if port is None else f"{host}:{port}" for host, port in parsed["nodelist"])
+
+
+async def check_keys(database: Database, keyring: Keyring) -> None:
+    """Raises MissingKey if a session's data key is under a master key that the ring does not hold."""
+    async with database.operation("store.check_keys"):
+        in_use = await database["sessions"].distinct("key.id")
+    keyring.refresh()
+    for key_id in sorted(set(in_use) - keyring.ids):
+        raise MissingKey(key_id)

@@ -1,0 +1,132 @@
+"""Accounts, and who blocks whom. Hashing passwords and judging names belong to the callers."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.driver import Database, Document, duplicated
+from storage.errors import Duplicate
+from storage.records import User
+
+_UPDATABLE = frozenset({"display_name", "invisible", "share_location", "password_hash", "last_seen"})
+_ALIVE = {"username_key": {"$exists": True}}
+
+
+class Users:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._users = database["users"]
+        self._blocks = database["blocks"]
+
+    async def insert(self, user: User) -> None:
+        """Raises Duplicate("username"), whatever the case, or Duplicate("subject")."""
+        assert user.username is not None, "an erased account is never inserted"
+        async with self._database.operation("users.insert"):
+            try:
+                await self._users.insert_one(_to_document(user, user.username))
+            except DuplicateKeyError as error:
+                raise Duplicate(_field(error)) from None
+
+    async def get(self, user_id: str) -> User | None:
+        return await self._find({"_id": user_id})
+
+    async def get_many(self, ids: Iterable[str]) -> dict[str, User]:
+        async with self._database.operation("users.get_many"):
+            found = await self._users.find({"_id": {"$in": list(ids)}}).to_list(None)
+        return {document["_id"]: _from_document(document) for document in found}
+
+    async def by_username(self, username: str) -> User | None:
+        return await self._find({"username_key": _username_key(username)})
+
+    async def by_subject(self, subject: str) -> User | None:
+        return await self._find({"subject": subject})
+
+    async def update(self, user_id: str, **fields: Any) -> User | None:
+        """The account after the change; None if there is none, or it is erased."""
+        if unknown := fields.keys() - _UPDATABLE:
+            raise ValueError(f"expected fields of {sorted(_UPDATABLE)}, got {sorted(unknown)}")
+        async with self._database.operation("users.update"):
+            document = await self._users.find_one_and_update(
+                {"_id": user_id, **_ALIVE},
+                {"$set": fields},
+                return_document=ReturnDocument.AFTER,
+            )
+        return None if document is None else _from_document(document)
+
+    async def erase(self, user_id: str) -> None:
+        """Leaves the id alone, so that it is never given to somebody else."""
+        async with self._database.operation("users.erase"):
+            await self._users.replace_one({"_id": user_id}, {})
+            await self._blocks.delete_many({"$or": [{"blocker": user_id}, {"blocked": user_id}]})
+
+    async def block(self, blocker: str, blocked: str) -> None:
+        pair = {"blocker": blocker, "blocked": blocked}
+        async with self._database.operation("users.block"):
+            await self._blocks.update_one(pair, {"$setOnInsert": pair}, upsert=True)
+
+    async def unblock(self, blocker: str, blocked: str) -> None:
+        async with self._database.operation("users.unblock"):
+            await self._blocks.delete_one({"blocker": blocker, "blocked": blocked})
+
+    async def blocked_by_user(self, user_id: str) -> list[str]:
+        """Whom this user blocks."""
+        async with self._database.operation("users.blocked_by_user"):
+            found = await self._blocks.find({"blocker": user_id}).sort("_id", 1).to_list(None)
+        return [block["blocked"] for block in found]
+
+    async def blockers_of(self, user_id: str) -> list[str]:
+        """Who blocks this user."""
+        async with self._database.operation("users.blockers_of"):
+            found = await self._blocks.find({"blocked": user_id}).sort("_id", 1).to_list(None)
+        return [block["blocker"] for block in found]
+
+    async def _find(self, query: Document) -> User | None:
+        async with self._database.operation("users.get"):
+            document = await self._users.find_one(query)
+        return None if document is None else _from_document(document)
+
+
+def _username_key(username: str) -> str:
+    """What two spellings of one name have in common."""
+    return unicodedata.normalize("NFKC", username).casefold()
+
+
+def _field(error: DuplicateKeyError) -> str:
+    field = duplicated(error)[0]
+    return "username" if field == "username_key" else field
+
+
+def _to_document(user: User, username: str) -> dict[str, Any]:
+    document = {
+        "_id": user.id,
+        "username": username,
+        "username_key": _username_key(username),
+        "display_name": user.display_name,
+        "password_hash": user.password_hash,
+        "created_at": user.created_at,
+        "invisible": user.invisible,
+        "share_location": user.share_location,
+        "last_seen": user.last_seen,
+    }
+    if user.subject is not None:
+        document["subject"] = user.subject
+    return document
+
+
+def _from_document(document: Document) -> User:
+    return User(
+        id=document["_id"],
+        username=document.get("username"),
+        display_name=document.get("display_name"),
+        password_hash=document.get("password_hash"),
+        created_at=document.get("created_at", 0),
+        subject=document.get("subject"),
+        invisible=document.get("invisible", False),
+        share_location=document.get("share_location", True),
+        last_seen=document.get("last_seen"),
+    )
