@@ -5,10 +5,9 @@ Opened and closed by `server.app`. Nothing else of this package is made by anybo
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
-from pymongo.errors import AutoReconnect, ConfigurationError, OperationFailure, PyMongoError
-from pymongo.uri_parser import parse_uri
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from storage.cipher import DataKeys
 from storage.driver import Database, Observe, describe
@@ -25,6 +24,7 @@ from storage.writer import MessageWriter
 
 _UNAUTHENTICATED = frozenset({18, 8000})  # AuthenticationFailed; Atlas says 8000
 _UNAUTHORISED = 13
+_OLDEST_WIRE_VERSION = 13  # MongoDB 5.0: $lookup by field with a pipeline
 
 
 class Store:
@@ -92,16 +92,23 @@ class Store:
 
 async def connect(uri: str, *, database: str, timeout: float, observe: Observe | None = None) -> Database:
     """A connection that can be written to. Raises Unavailable with a sentence for the operator."""
+    senseless = Unavailable(
+        "the MongoDB URI makes no sense: expected mongodb://[user:password@]host[:port]/[?options], with"
+        " special characters of user and password percent-encoded"
+    )
+    scheme, _, rest = uri.partition("://")
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    # An @ after the hosts is one that was not encoded: what stands before may be half a password.
+    if scheme not in ("mongodb", "mongodb+srv") or "@" in rest[len(authority) :]:
+        raise senseless
     try:
         connected = Database(uri, database, timeout=timeout, observe=observe)
-    except (PyMongoError, ValueError, TypeError) as error:
+    except (PyMongoError, ValueError, TypeError):
         # The driver quotes the part that it stumbled over, which can be the password.
-        raise Unavailable(
-            "the MongoDB URI makes no sense: expected mongodb://[user:password@]host[:port]/[?options],"
-            f" with special characters of user and password percent-encoded ({type(error).__name__})"
-        ) from None
+        raise senseless from None
+    hosts = authority.rpartition("@")[2]
     try:
-        await _check(connected, _hosts(uri), timeout)
+        await _check(connected, hosts, timeout)
     except BaseException:
         connected.close()
         raise
@@ -116,6 +123,8 @@ async def _check(database: Database, hosts: str, timeout: float) -> None:
                 f"the MongoDB at {hosts} is not a member of a replica set, without which no write can be"
                 " confirmed by a majority: start it with --replSet and run rs.initiate()"
             )
+        if hello["maxWireVersion"] < _OLDEST_WIRE_VERSION:
+            raise Unavailable(f"the MongoDB at {hosts} is too old: 5.0 or later is needed")
         async with database.operation("store.check"):
             await database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
     except Unavailable as error:
@@ -132,14 +141,6 @@ def _sentence(cause: BaseException, hosts: str, timeout: float) -> str:
     if isinstance(cause, AutoReconnect | TimeoutError):
         return f"no MongoDB that can be written to answers at {hosts} within {timeout:g} s"
     return f"the MongoDB at {hosts} cannot be used ({describe(cause)})"
-
-
-def _hosts(uri: str) -> str:
-    try:
-        parsed: dict[str, Any] = parse_uri(uri, validate=False, warn=False)
-    except (PyMongoError, ConfigurationError, ValueError):
-        return "the given URI"
-    return ", ".join(host if port is None else f"{host}:{port}" for host, port in parsed["nodelist"])
 
 
 async def check_keys(database: Database, keyring: Keyring) -> None:
