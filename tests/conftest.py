@@ -1,0 +1,33 @@
+"""What all tests share: coroutine tests run on pytest-tornado's loop, and there is one real mongod."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from storage.mongod import LocalMongod
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))
+        if is_coroutine and item.get_closest_marker("gen_test") is None:
+            item.add_marker(pytest.mark.gen_test(timeout=60))
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A replica set of one for the whole run; each test takes a database name of its own."""
+    mongod = LocalMongod(tmp_path_factory.mktemp("mongod"))
+    yield asyncio.run(mongod.start())
+    asyncio.run(mongod.stop())
+
+
+@pytest.fixture
+def database_name() -> str:
+    """No two tests of a run, and no two runs against a database that stays, have the same."""
+    return f"test_{uuid4().hex}"

@@ -1,0 +1,95 @@
+"""A store on a database of its own, and short ways to make what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from tornado.ioloop import IOLoop
+
+from storage.keyring import Keyring
+from storage.records import Message, NewMessage, SessionKind
+from storage.store import Store
+
+OpenStore = Callable[..., Awaitable[Store]]
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring.from_setting(Fernet.generate_key().decode())
+
+
+@pytest.fixture
+def open_store(
+    io_loop: IOLoop, mongodb_uri: str, database_name: str, keyring: Keyring
+) -> Iterator[OpenStore]:
+    """Opens stores on this test's database: another one is another process, as far as the database knows."""
+    opened: list[Store] = []
+
+    async def open_store(**options: Any) -> Store:
+        uri = options.pop("uri", mongodb_uri)
+        store = await Store.open(uri, **{"keyring": keyring, "database": database_name, **options})
+        opened.append(store)
+        return store
+
+    yield open_store
+    for store in opened:
+        io_loop.run_sync(store.close)
+
+
+@pytest.fixture
+def store(io_loop: IOLoop, open_store: OpenStore) -> Store:
+    return io_loop.run_sync(open_store)
+
+
+_numbers = count(1)
+
+
+def new_message(
+    session_id: str = "land",
+    sender_id: str = "ann",
+    content: str = "hello",
+    *,
+    client_id: str | None = None,
+    kind: SessionKind = "land",
+    created_at: int = 1_000,
+    id: str | None = None,
+) -> NewMessage:
+    return NewMessage(
+        id=id or f"message-{next(_numbers)}",
+        session_id=session_id,
+        kind=kind,
+        sender_id=sender_id,
+        content=content,
+        created_at=created_at,
+        client_id=client_id,
+    )
+
+
+async def write(store: Store, *contents: str, session_id: str = "land", **fields: Any) -> list[Message]:
+    """Writes one message for each content, in order."""
+    futures = [store.writer.submit(new_message(session_id, content=content, **fields)) for content in contents]
+    return [(await future).message for future in futures]
+
+
+async def whole_history(store: Store, session_id: str = "land") -> list[Message]:
+    return await store.messages.page(session_id, after=0, limit=100_000)
+
+
+def listen(store: Store) -> list[Message]:
+    """What the store's writer tells of, from now on."""
+    told: list[Message] = []
+    store.writer.on_committed = told.append
+    return told
+
+
+@asynccontextmanager
+async def closing(store: Store) -> AsyncIterator[Store]:
+    try:
+        yield store
+    finally:
+        await store.close()
