@@ -1,0 +1,180 @@
+"""REST: a table of routes, and the one handler that serves them all.
+
+A `Route` says all there is to say of a call (who may, what comes in, what goes out) and names the
+function that does it. The same table makes the OpenAPI document, so neither can stray.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+from handlers.base import Base
+from server.codec import Decoder, convert
+from server.dispatch import as_api_error
+from server.errors import ApiError, forbidden, invalid, unauthorized
+from server.logs import log
+from server.node import Node
+from server.services.tokens import Claims
+
+BASE_PATH: Final = "/api/v1"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, its parts checked: what a route's function works on."""
+
+    node: Node
+    claims: Claims | None
+    path: dict[str, str]
+    body: Any = None
+    query: Any = None
+
+    @property
+    def user_id(self) -> str:
+        """The caller of a route that needs a token."""
+        if self.claims is None:
+            raise unauthorized("a token is needed")
+        return self.claims.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A body with a status other than the route's first."""
+
+    status: int
+    body: Any
+
+
+Serve = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call of the API. `answer` is the shape of its body, None for an empty 204."""
+
+    method: str
+    path: str
+    serve: Serve
+    summary: str
+    answer: Any = None
+    status: int = 200
+    also: tuple[int, ...] = ()  # other statuses of success
+    token: Literal["needed", "optional", "none"] = "needed"
+    body: Any = None
+    query: Any = None
+    errors: tuple[str, ...] = ()  # besides those that every call may have
+    sign_in: bool = False  # costs a password hash: throttled by address
+
+    @property
+    def group(self) -> str:
+        return self.path.split("/")[1]
+
+
+class RestHandler(Base):
+    """All methods of one path."""
+
+    routes: dict[str, tuple[Route, Decoder | None]]
+    route: Route | None = None
+
+    def initialize(self, node: Node, routes: dict[str, tuple[Route, Decoder | None]]) -> None:  # type: ignore[override]
+        super().initialize(node)
+        self.routes = routes
+        self._started = time.perf_counter()
+        node.requests_under_way += 1
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        origin = self.request.headers.get("Origin")
+        if origin:
+            self.set_header("Vary", "Origin")
+            if hasattr(self, "node") and self.is_own_origin(origin):
+                self.set_header("Access-Control-Allow-Origin", origin)
+                self.set_header("Access-Control-Expose-Headers", "Retry-After")
+
+    async def prepare(self) -> None:
+        self.set_default_headers()  # Tornado's first call of it comes before `initialize`
+        origin = self.request.headers.get("Origin")
+        if origin and not self.is_own_origin(origin):
+            self.refuse(forbidden("this origin may not call"))
+
+    def options(self, **path: str) -> None:
+        self.set_header("Access-Control-Allow-Methods", ", ".join(self.routes))
+        self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type")
+        self.set_header("Access-Control-Max-Age", "600")
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+    async def _serve(self, **path: str) -> None:
+        method = str(self.request.method)
+        if method not in self.routes:
+            self.set_header("Allow", ", ".join(self.routes))
+            self.set_status(HTTPStatus.METHOD_NOT_ALLOWED)
+            self.finish_json({"error": {"code": "invalid_message", "message": f"expected {' or '.join(self.routes)}"}})
+            return
+        route, decoder = self.routes[method]
+        self.route = route
+        try:
+            call = Call(self.node, await self._identify(route), path, self._body(decoder), self._query(route))
+            reply = await route.serve(call)
+        except Exception as error:
+            self.refuse(as_api_error(error, request=f"{route.method} {route.path}", request_id=self.request_id))
+            return
+        if isinstance(reply, Reply):
+            self.set_status(reply.status)
+            reply = reply.body
+        else:
+            self.set_status(route.status)
+        if route.answer is None:
+            self.finish()
+        else:
+            self.finish_json(reply)
+
+    get = post = put = patch = delete = head = _serve  # type: ignore[assignment]
+
+    async def _identify(self, route: Route) -> Claims | None:
+        self.node.admit(self.address, sign_in=route.sign_in)
+        header = self.request.headers.get("Authorization")
+        if route.token == "none" or (route.token == "optional" and header is None):
+            return None
+        if header is None:
+            raise unauthorized("a token is needed")
+        claims = await self.node.accounts.identify(self.node.tokens.verify(self.bearer(header)))
+        self.node.tokens.check_login(claims)
+        return claims
+
+    def _body(self, decoder: Decoder | None) -> Any:
+        most = self.node.settings.body_bytes
+        if len(self.request.body) > most:
+            raise ApiError("too_large", f"expected a body of {most} bytes at most, got {len(self.request.body)}")
+        if decoder is None:
+            return None
+        if not self.request.body:
+            raise invalid("expected a JSON object, got an empty body")
+        return decoder.decode(self.request.body)
+
+    def _query(self, route: Route) -> Any:
+        given: dict[str, str] = {}
+        for name, values in self.request.query_arguments.items():
+            if len(values) > 1:
+                raise invalid(f"expected one `{name}`, got {len(values)}")
+            try:
+                given[name] = values[0].decode()
+            except UnicodeDecodeError:
+                raise invalid(f"expected `{name}` in UTF-8") from None
+        if route.query is None:
+            if given:
+                raise invalid(f"this call takes no parameters, got `{next(iter(given))}`")
+            return None
+        return convert(given, route.query)
+
+    def on_finish(self) -> None:
+        self.node.requests_under_way -= 1
+        if self.route is None:
+            return
+        seconds = time.perf_counter() - self._started
+        labels = (self.route.method, self.route.path, str(self.get_status()))
+        self.node.metrics.rest.labels(*labels).observe(seconds)
+        log.debug("request", request_id=self.request_id, method=labels[0], route=labels[1], status=labels[2])

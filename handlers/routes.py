@@ -1,0 +1,48 @@
+"""Which handler serves which path."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tornado.web import URLSpec
+
+from handlers import accounts, chat
+from handlers.base import NotFound
+from handlers.operations import Health, MetricsPage, Ready
+from handlers.pages import STATIC, Files
+from handlers.rest import BASE_PATH, RestHandler, Route
+from handlers.socket import ChatSocket, SignalSocket, Sockets
+from server.codec import Decoder
+from server.node import Node
+
+ROUTES: tuple[Route, ...] = (*accounts.ROUTES, *chat.ROUTES)
+CHAT_PATH = f"{BASE_PATH}/ws/connect"
+SIGNAL_PATH = f"{BASE_PATH}/webrtc/signal"
+
+
+def url_specs(node: Node, sockets: Sockets) -> list[URLSpec]:
+    paths: dict[str, dict[str, tuple[Route, Decoder | None]]] = {}
+    for route in ROUTES:
+        decoder = Decoder(route.body) if route.body is not None else None
+        paths.setdefault(route.path, {})[route.method] = (route, decoder)
+    # Literal paths come before those with an id in the same place.
+    ordered = sorted(paths.items(), key=lambda item: item[0].count("{"))
+    shared: dict[str, Any] = {"node": node}
+    files: dict[str, Any] = {**shared, "path": str(STATIC)}
+    return [
+        URLSpec(CHAT_PATH, ChatSocket, {**shared, "sockets": sockets}),
+        URLSpec(SIGNAL_PATH, SignalSocket, {**shared, "sockets": sockets}),
+        *(URLSpec(_pattern(path), RestHandler, {**shared, "routes": routes}) for path, routes in ordered),
+        URLSpec(r"/healthz", Health, shared),
+        URLSpec(r"/readyz", Ready, shared),
+        URLSpec(r"/metrics", MetricsPage, shared),
+        URLSpec(r"/static/(.*)", Files, files),
+        URLSpec(r"/()", Files, {**files, "default_filename": "index.html"}),
+        URLSpec(r".*", NotFound, shared),
+    ]
+
+
+def _pattern(path: str) -> str:
+    """`/lands/{land_id}` as a regular expression with named groups."""
+    return BASE_PATH + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]{1,64})", path)

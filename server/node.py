@@ -1,0 +1,127 @@
+"""One node: every service, made once and handed what it needs of the others.
+
+The only place where services meet. No I/O of its own; `server.app` opens what the node stands on
+and serves it.
+"""
+
+from __future__ import annotations
+
+from server.broker import LocalBroker
+from server.clock import Clock
+from server.dispatch import Dispatcher, chat_table, signal_table
+from server.errors import LOGGED_OUT, ApiError
+from server.hub import Hub
+from server.limits import Throttle
+from server.metrics import Metrics
+from server.protocol import requests
+from server.protocol.shapes import IceServersShape
+from server.services.accounts import Accounts
+from server.services.calls import Calls
+from server.services.ice import ice_servers
+from server.services.lands import Lands
+from server.services.messages import Messages
+from server.services.people import People
+from server.services.presence import Presence
+from server.services.proximity import Proximity
+from server.services.renewal import Renewal
+from server.services.rooms import Rooms
+from server.services.sessions import Sessions
+from server.services.tokens import Claims, Tokens
+from server.settings import Settings
+from storage.store import Store
+
+
+class Node:
+    """What the handlers serve. `ready` is false before the start is complete and once stopping has begun."""
+
+    def __init__(self, settings: Settings, store: Store, token_secret: bytes, clock: Clock) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.ready = False
+        self.requests_under_way = 0  # over REST
+        self._requests = Throttle(settings.rest_rate, settings.rest_burst)
+        self._sign_ins = Throttle(settings.login_rate, settings.login_burst)
+        self.metrics = Metrics()
+        delivered = self.metrics.deliveries.inc
+
+        self.chat = Hub(delivered)
+        self.signal = Hub(delivered)
+        chat_broker = LocalBroker(self.chat.deliver)
+        signal_broker = LocalBroker(self.signal.deliver)
+
+        self.tokens = Tokens(settings, token_secret, clock)
+        self.people = People(store.users)
+        self.accounts = Accounts(settings, store.users, store.logins, self.people, self.tokens, clock)
+        self.lands = Lands(settings, store.lands, clock)
+        self.sessions = Sessions(
+            settings, store.sessions, store.messages, store.writer, self.people, self.lands, chat_broker, clock
+        )
+        self.rooms = Rooms(self.chat, chat_broker, self.sessions, self.people, store.writer)
+        self.messages = Messages(
+            store.messages, store.writer, self.sessions, self.rooms, self.people, chat_broker, clock, self.metrics
+        )
+        self.proximity = Proximity(self.lands, self.people)
+        self.presence = Presence(
+            settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
+        )
+        self.calls = Calls(
+            settings, self.signal, signal_broker, self.chat, self.people, self.proximity, store.sessions, clock
+        )
+        renewal = Renewal(self.tokens, self.accounts, clock)
+
+        self.accounts.on_login_ended = self._close_login
+        self.lands.on_narrowed = self.rooms.narrow
+        self.lands.on_deleted = self.rooms.close
+        self.sessions.count_present = self.rooms.count
+        self.sessions.on_members_changed = self.rooms.members_changed
+        self.proximity.on_placed = self.presence.placed
+
+        chat_rows = chat_table(self.rooms, self.sessions, self.messages, self.proximity, renewal)
+        self.chat_dispatcher = Dispatcher(chat_rows, requests.ChatRequest, settings, self.metrics)
+        signal_rows = signal_table(self.calls, renewal)
+        self.signal_dispatcher = Dispatcher(signal_rows, requests.SignalRequest, settings, self.metrics)
+        self._measure()
+
+    async def load(self) -> None:
+        """What is held in memory: every land, and the logins that ended while their tokens live."""
+        await self.lands.load()
+        self.tokens.load_ended(await self.store.logins.ended())
+        self.store.observe = lambda operation, seconds: self.metrics.storage.labels(operation).observe(seconds)
+
+    def admit(self, address: str, *, sign_in: bool) -> None:
+        """Counts a REST request of an address; `rate_limited` if there were too many."""
+        if not self.settings.rate_limits:
+            return
+        now = self.clock.monotonic()
+        wait = self._requests.take(address, now)
+        if sign_in and not wait:
+            wait = self._sign_ins.take(address, now)
+        if wait:
+            raise ApiError("rate_limited", "too many requests from this address", retry_after=round(wait, 3))
+
+    def ice_servers(self, user_id: str) -> IceServersShape:
+        return ice_servers(self.settings, user_id, self.clock)
+
+    async def erase_account(self, claims: Claims) -> None:
+        """Lands stay without an owner, groups go on without the member, messages show no sender."""
+        await self.accounts.end_every_login(claims)
+        await self.sessions.leave_groups(claims.user_id)
+        await self.lands.disown(claims.user_id)
+        await self.accounts.erase(claims.user_id)
+
+    def _close_login(self, login_id: str) -> None:
+        self.chat.close_login(login_id, LOGGED_OUT)
+        self.signal.close_login(login_id, LOGGED_OUT)
+
+    def _measure(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("chat_connections", "Open chat sockets", lambda: self.chat.connection_count)
+        gauge("signal_connections", "Open signaling sockets", lambda: self.signal.connection_count)
+        gauge("users", "Users with a chat socket", lambda: self.chat.user_count)
+        gauge("rooms", "Rooms with somebody in them", lambda: self.chat.room_count)
+        gauge("positions", "Users with a position", lambda: len(self.proximity))
+        gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
+        gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])
+        gauge("calls_active", "Calls under way", lambda: self.calls.stats()["active"])
+        gauge("ready", "1 while the node takes connections", lambda: float(self.ready))

@@ -1,0 +1,218 @@
+"""Signing up, in and out; passwords; the end of an account.
+
+Password hashing (Argon2id) runs in a few threads of its own, so that fifty logins at once queue
+up there and not in the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from server.clock import DAY_MS, Clock
+from server.errors import ApiError, conflict, forbidden, not_found, unauthorized
+from server.ids import digest, new_id, new_secret
+from server.limits import Throttle
+from server.protocol import rest
+from server.protocol.shapes import TokenPairShape
+from server.settings import Settings
+from server.views import user_shape
+from storage.errors import Duplicate, RefreshTokenReused, RefreshTokenUnknown
+from storage.logins import Logins
+from storage.records import Login, User
+from storage.users import Users
+
+if TYPE_CHECKING:
+    from server.services.people import People
+    from server.services.tokens import Claims, Tokens
+
+REFRESH_GRACE_MS: Final = 10_000  # the answer to a refresh may be lost on its way
+
+
+class Accounts:
+    """Users, their passwords and their logins."""
+
+    def __init__(
+        self, settings: Settings, users: Users, logins: Logins, people: People, tokens: Tokens, clock: Clock
+    ) -> None:
+        self._users = users
+        self._logins = logins
+        self._people = people
+        self._tokens = tokens
+        self._clock = clock
+        self._throttled = settings.rate_limits
+        self._wrong = Throttle(settings.account_login_rate, settings.account_login_burst)
+        self._refresh_ms = settings.refresh_days * DAY_MS
+        # 19 MiB, two passes, one lane: OWASP's recommendation for Argon2id.
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+        self._threads = ThreadPoolExecutor(settings.password_workers, thread_name_prefix="password")
+        self._nobody = self._hasher.hash(new_secret())
+        # Told of a login's end, so that its sockets close; set by the app.
+        self.on_login_ended: Callable[[str], None] = lambda login_id: None
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def register(self, body: rest.Register) -> TokenPairShape:
+        self._check_passwords_kept()
+        user = User(
+            id=new_id(),
+            username=body.username,
+            display_name=body.display_name or body.username,
+            password_hash=await self._hash(body.password),
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._users.insert(user)
+        except Duplicate:
+            raise conflict("this username is taken") from None
+        return await self._sign_in(user)
+
+    async def login(self, body: rest.Login) -> TokenPairShape:
+        self._check_passwords_kept()
+        key = body.username.lower()
+        user = await self._users.by_username(body.username)
+        self._check_throttle(key)
+        # An unknown name costs the same work as a wrong password: time tells nothing.
+        if not await self._matches(body.password, user) or user is None:
+            self._count_wrong(key)
+            raise unauthorized("the username or the password is wrong")
+        return await self._sign_in(user)
+
+    async def _sign_in(self, user: User) -> TokenPairShape:
+        login = Login(new_id(), user.id, self._clock.now())
+        refresh_token = new_secret()
+        await self._logins.create(login, digest(refresh_token), self._clock.now() + self._refresh_ms)
+        return self._pair(user, login, refresh_token)
+
+    def _pair(self, user: User, login: Login, refresh_token: str) -> TokenPairShape:
+        return {
+            "user": user_shape(user),
+            "access_token": self._tokens.issue(user.id, login.id),
+            "token_type": "bearer",
+            "expires_in": self._tokens.seconds,
+            "refresh_token": refresh_token,
+        }
+
+    async def refresh(self, body: rest.Refresh) -> TokenPairShape:
+        self._check_passwords_kept()
+        fresh = new_secret()
+        now = self._clock.now()
+        try:
+            login = await self._logins.rotate(
+                digest(body.refresh_token),
+                digest(fresh),
+                now=now,
+                grace_ms=REFRESH_GRACE_MS,
+                expires_at=now + self._refresh_ms,
+            )
+        except RefreshTokenUnknown:
+            raise unauthorized("the refresh token is not valid") from None
+        except RefreshTokenReused as error:
+            await self.end_login(error.login_id)
+            raise unauthorized("the refresh token was used before; sign in again") from None
+        return self._pair(await self._people.get(login.user_id), login, fresh)
+
+    async def end_login(self, login_id: str) -> None:
+        until = self._tokens_gone_by()
+        await self._logins.end(login_id, now=self._clock.now(), keep_until=until)
+        self._forget_login(login_id, until)
+
+    async def _end_all(self, user_id: str, *, keep: str | None = None) -> None:
+        until = self._tokens_gone_by()
+        for login_id in await self._logins.end_all(user_id, now=self._clock.now(), keep_until=until, keep=keep):
+            self._forget_login(login_id, until)
+
+    def _forget_login(self, login_id: str, until: int) -> None:
+        self._tokens.end_login(login_id, until)
+        self.on_login_ended(login_id)
+
+    def _tokens_gone_by(self) -> int:
+        # A provider's tokens may live longer than ours; a day covers what providers issue.
+        return self._clock.now() + (DAY_MS if self._tokens.from_provider else self._tokens.seconds * 1000)
+
+    async def change_password(self, claims: Claims, body: rest.ChangePassword) -> None:
+        self._check_passwords_kept()
+        user = await self._users.get(claims.user_id)
+        self._check_throttle(claims.user_id)
+        if not await self._matches(body.old, user):
+            self._count_wrong(claims.user_id)
+            raise forbidden("the old password is wrong")
+        await self._people.change(claims.user_id, password_hash=await self._hash(body.new))
+        await self._end_all(claims.user_id, keep=claims.login_id)
+
+    async def end_every_login(self, claims: Claims) -> None:
+        """All of a user's, and the one that asks: a provider's token belongs to no login of ours."""
+        await self._end_all(claims.user_id)
+        self._forget_login(claims.login_id, self._tokens_gone_by())
+
+    async def erase(self, user_id: str) -> None:
+        """The name, the password and the blocks go; the id stays, so that messages keep a place."""
+        await self._users.erase(user_id)
+        self._people.forget(user_id)
+
+    async def identify(self, claims: Claims) -> Claims:
+        """Turns a provider's subject into a user of ours, made at first sight."""
+        if claims.subject is None:
+            return claims
+        user = await self._users.by_subject(claims.subject)
+        for attempt in range(20):
+            if user is not None:
+                break
+            user = await self._meet(claims, attempt)
+        if user is None:
+            raise conflict("no free username could be found for this person")
+        if user.erased:
+            raise unauthorized("this account is deleted")
+        return replace(claims, user_id=user.id)
+
+    async def _meet(self, claims: Claims, attempt: int) -> User | None:
+        assert claims.subject is not None
+        name = _as_username(claims.name or "", claims.subject)
+        if attempt:
+            name = f"{name[:26]}-{new_id()[-5:]}"
+        display = (claims.name or name)[:64]
+        user = User(new_id(), name, display, None, self._clock.now(), subject=claims.subject)
+        try:
+            await self._users.insert(user)
+        except Duplicate as error:
+            return await self._users.by_subject(claims.subject) if error.field == "subject" else None
+        return user
+
+    def _check_passwords_kept(self) -> None:
+        if self._tokens.from_provider:
+            raise not_found("route: an identity provider signs people in")
+
+    def _check_throttle(self, key: str) -> None:
+        if self._throttled and (wait := self._wrong.wait(key, self._clock.monotonic())):
+            raise ApiError("rate_limited", "too many wrong passwords for this account", retry_after=wait)
+
+    def _count_wrong(self, key: str) -> None:
+        self._wrong.take(key, self._clock.monotonic())
+
+    async def _hash(self, password: str) -> str:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+
+    async def _matches(self, password: str, user: User | None) -> bool:
+        stored = user.password_hash if user and user.password_hash else self._nobody
+
+        def verify() -> bool:
+            try:
+                return self._hasher.verify(stored, password)
+            except (VerificationError, InvalidHashError):
+                return False
+
+        matches = await asyncio.get_running_loop().run_in_executor(self._threads, verify)
+        return matches and stored is not self._nobody
+
+
+def _as_username(name: str, subject: str) -> str:
+    """A provider's name made to fit ours: foreign characters become `-`, too short ones a piece of the subject."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in name).strip("-")[:32]
+    return kept if len(kept) >= 3 else f"user-{digest(subject).hex()[:8]}"

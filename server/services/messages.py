@@ -1,0 +1,165 @@
+"""Messages: sending, history, deleting.
+
+The writer commits and calls `committed` in the order of `seq`; there the message goes out to
+everybody. The acknowledgement waits for the same commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from server.broker import Broker
+from server.clock import Clock, rfc3339
+from server.errors import forbidden, invalid, not_found
+from server.hub import Connection
+from server.ids import new_id
+from server.metrics import Metrics
+from server.protocol import requests, rest
+from server.protocol.shapes import DeletedShape, HistoryShape, MessageShape
+from server.views import message_shape
+from storage.messages import Messages as StoredMessages
+from storage.records import Message, NewMessage, Session
+from storage.writer import Commit, MessageWriter
+
+if TYPE_CHECKING:
+    from server.services.people import People
+    from server.services.rooms import Rooms
+    from server.services.sessions import Sessions
+
+# Messages whose commit failed with an unknown outcome: the writer publishes those that turn out to
+# have been written, and needs their sender's name and room then.
+UNSETTLED: Final = 10_000
+
+
+class Messages:
+    """What is said in sessions."""
+
+    def __init__(
+        self,
+        stored: StoredMessages,
+        writer: MessageWriter,
+        sessions: Sessions,
+        rooms: Rooms,
+        people: People,
+        broker: Broker,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._stored = stored
+        self._writer = writer
+        self._sessions = sessions
+        self._rooms = rooms
+        self._people = people
+        self._broker = broker
+        self._clock = clock
+        self._metrics = metrics
+        self._under_way: OrderedDict[str, tuple[Session, str] | tuple[None, None]] = OrderedDict()
+        writer.on_committed = self._committed
+
+    async def send(self, connection: Connection, request: requests.SendMessage) -> asyncio.Future[Commit]:
+        """Submits; the future that comes back is done once the message is acknowledged."""
+        user_id = connection.user_id
+        session = await self._sessions.require(user_id, request.room_id)
+        self._rooms.check_joined(connection, session)
+        await self._sessions.check_write(session, user_id)
+        self._rooms.said(session.id, user_id)
+        username = self._people.name(user_id)
+        future = self._submit(session, user_id, username, request.content, request.client_id)
+
+        def acknowledge(done: asyncio.Future[Commit]) -> None:
+            if done.cancelled() or done.exception():
+                return  # the dispatcher, which holds the same future, tells the client
+            message = done.result().message
+            event = {
+                "type": "message_ack",
+                "client_id": request.client_id,
+                "message_id": message.id,
+                "room_id": message.session_id,
+                "seq": message.seq,
+                "created_at": rfc3339(message.created_at),
+            }
+            connection.answer(event, request.ref)
+
+        future.add_done_callback(acknowledge)
+        return future
+
+    async def post(
+        self, user_id: str, session_id: str, body: rest.PostMessage
+    ) -> tuple[MessageShape | DeletedShape, bool]:
+        """Sends over REST. The message, and whether it is new: not if its `client_id` came before."""
+        session = await self._sessions.require(user_id, session_id)
+        await self._sessions.check_write(session, user_id)
+        user = await self._people.get(user_id)
+        commit = await self._submit(session, user_id, user.username or "", body.content, body.client_id)
+        return message_shape(commit.message, {user_id: user}), not commit.repeated
+
+    def _submit(
+        self, session: Session, user_id: str, username: str, content: str, client_id: str | None
+    ) -> asyncio.Future[Commit]:
+        message = NewMessage(new_id(), session.id, session.kind, user_id, content, self._clock.now(), client_id)
+        self._under_way[message.id] = (session, username)
+        if len(self._under_way) > UNSETTLED:
+            self._under_way.popitem(last=False)
+        future = self._writer.submit(message)
+
+        def settle(done: asyncio.Future[Commit]) -> None:
+            # One that repeats an earlier message is never published, so nothing else takes it out.
+            if not done.cancelled() and not done.exception() and done.result().repeated:
+                self._under_way.pop(message.id, None)
+
+        future.add_done_callback(settle)
+        return future
+
+    def _committed(self, message: Message) -> None:
+        # One that another node wrote is not under way here; its room is known if anybody could hear it.
+        session, username = self._under_way.pop(message.id, (None, None))
+        # Asked for anew: members may have changed while the message was on its way.
+        session = self._sessions.known(message.session_id) or session
+        if session is None:
+            return
+        event = {
+            "type": "message",
+            "id": message.id,
+            "room_id": message.session_id,
+            "seq": message.seq,
+            "sender_id": message.sender_id,
+            "sender_username": username,
+            "content": message.content,
+            "created_at": rfc3339(message.created_at),
+        }
+        if message.client_id is not None:
+            event["client_id"] = message.client_id
+        self._metrics.messages.labels(session.kind).inc()
+        self._broker.publish(self._sessions.audience(session), event)
+
+    # Over REST
+
+    async def history(self, user_id: str, session_id: str, query: rest.History) -> HistoryShape:
+        if query.before is not None and query.after is not None:
+            raise invalid("expected before or after, got both")
+        session = await self._sessions.require(user_id, session_id)
+        page = await self._stored.page(session.id, before=query.before, after=query.after, limit=query.limit + 1)
+        more = len(page) > query.limit
+        page = page[: query.limit]
+        senders = await self._people.known({message.sender_id for message in page})
+        answer: HistoryShape = {"messages": [message_shape(message, senders) for message in page]}
+        if more and query.after is not None:
+            answer["next_after"] = page[-1].seq
+        elif more:
+            answer["next_before"] = page[-1].seq
+        return answer
+
+    async def delete(self, user_id: str, session_id: str, message_id: str) -> None:
+        session = await self._sessions.require(user_id, session_id)
+        message = await self._stored.get(session.id, message_id)
+        if message is None:
+            raise not_found("message")
+        if message.sender_id != user_id:
+            raise forbidden("only its sender deletes a message")
+        if message.content is None:
+            return
+        await self._stored.delete(session.id, message_id)
+        event = {"type": "message_deleted", "room_id": session.id, "id": message_id, "seq": message.seq}
+        self._broker.publish(self._sessions.audience(session), event)

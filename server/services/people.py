@@ -1,0 +1,194 @@
+"""Who somebody is: user records, names, blocks, and what of a person others may see.
+
+Records are cached; those of people with a connection are held until the last one goes, so that
+the hot paths (delivery, proximity) read them without waiting.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from server.errors import not_found
+from storage.records import User
+from storage.users import Users
+
+CACHED: Final = 20_000  # records of people without a connection; about half a KB each
+
+
+class Person:
+    """Somebody with a connection: the record, and who is blocked in either direction."""
+
+    __slots__ = ("connections", "hidden_from", "user")
+
+    def __init__(self, user: User, blocked: Iterable[str], blockers: Iterable[str]) -> None:
+        self.user = user
+        self.hidden_from: dict[str, set[str]] = {}  # other → which of the two blocks it is
+        self.connections = 0
+        for other in blocked:
+            self.hidden_from.setdefault(other, set()).add("mine")
+        for other in blockers:
+            self.hidden_from.setdefault(other, set()).add("theirs")
+
+    @property
+    def username(self) -> str:
+        return self.user.username or ""
+
+    @property
+    def locatable(self) -> bool:
+        """Whether others may learn where this person is."""
+        return self.user.share_location and not self.user.invisible
+
+
+class People:
+    """Users by id and by name, and the people who are connected now."""
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        self._cache: OrderedDict[str, User] = OrderedDict()
+        self._connected: dict[str, Person] = {}
+        self.invisible: set[str] = set()  # of those connected
+
+    # Those who are connected
+
+    async def arrive(self, user_id: str) -> Person:
+        """To be called once for each connection, before it is attached; `depart` undoes it."""
+        person = self._connected.get(user_id)
+        if person is None:
+            user = await self.get(user_id)
+            blocked = await self._users.blocked_by_user(user_id)
+            blockers = await self._users.blockers_of(user_id)
+            person = self._connected.setdefault(user_id, Person(user, blocked, blockers))
+        person.connections += 1
+        self._note_visibility(person.user)
+        return person
+
+    def depart(self, user_id: str) -> None:
+        person = self._connected[user_id]
+        person.connections -= 1
+        if not person.connections:
+            del self._connected[user_id]
+            self.invisible.discard(user_id)
+            self._remember(person.user)
+
+    def connected(self, user_id: str) -> Person | None:
+        return self._connected.get(user_id)
+
+    def name(self, user_id: str) -> str:
+        """The username of somebody connected."""
+        return self._connected[user_id].username
+
+    # Anybody
+
+    async def get(self, user_id: str) -> User:
+        """`not_found` for nobody and for an erased account."""
+        person = self._connected.get(user_id)
+        user = person.user if person else self._cache.get(user_id)
+        if user is None:
+            user = await self._users.get(user_id)
+            if user is None:
+                raise not_found("user")
+            self._remember(user)
+        if user.erased:
+            raise not_found("user")
+        return user
+
+    async def find(self, username: str) -> User:
+        user = await self._users.by_username(username)
+        if user is None or user.erased:
+            raise not_found("user")
+        return user
+
+    async def known(self, user_ids: Iterable[str]) -> dict[str, User]:
+        """Those of `user_ids` that exist and are not erased."""
+        found: dict[str, User] = {}
+        missing: list[str] = []
+        for user_id in user_ids:
+            person = self._connected.get(user_id)
+            user = person.user if person else self._cache.get(user_id)
+            if user is None:
+                missing.append(user_id)
+            else:
+                found[user_id] = user
+        if missing:
+            for user_id, user in (await self._users.get_many(missing)).items():
+                self._remember(user)
+                found[user_id] = user
+        return {user_id: user for user_id, user in found.items() if not user.erased}
+
+    async def change(self, user_id: str, **fields: object) -> User:
+        user = await self._users.update(user_id, **fields)
+        if user is None:
+            raise not_found("user")
+        self._hold(user)
+        return user
+
+    async def note_last_seen(self, user_id: str, last_seen: int) -> None:
+        user = await self._users.update(user_id, last_seen=last_seen)
+        if user is not None:
+            self._hold(user)
+
+    def forget(self, user_id: str) -> None:
+        self._cache.pop(user_id, None)
+
+    def _hold(self, user: User) -> None:
+        if person := self._connected.get(user.id):
+            person.user = user
+            self._note_visibility(user)
+        else:
+            self._remember(user)
+
+    def _note_visibility(self, user: User) -> None:
+        if user.invisible:
+            self.invisible.add(user.id)
+        else:
+            self.invisible.discard(user.id)
+
+    def _remember(self, user: User) -> None:
+        self._cache[user.id] = user
+        self._cache.move_to_end(user.id)
+        if len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+
+    # Blocks
+
+    async def block(self, user_id: str, other_id: str) -> None:
+        await self.get(other_id)
+        await self._users.block(user_id, other_id)
+        self._note_block(user_id, other_id, "mine", present=True)
+        self._note_block(other_id, user_id, "theirs", present=True)
+
+    async def unblock(self, user_id: str, other_id: str) -> None:
+        await self._users.unblock(user_id, other_id)
+        self._note_block(user_id, other_id, "mine", present=False)
+        self._note_block(other_id, user_id, "theirs", present=False)
+
+    def _note_block(self, user_id: str, other_id: str, side: str, *, present: bool) -> None:
+        person = self._connected.get(user_id)
+        if person is None:
+            return
+        sides = person.hidden_from.setdefault(other_id, set())
+        if present:
+            sides.add(side)
+        else:
+            sides.discard(side)
+        if not sides:
+            del person.hidden_from[other_id]
+
+    async def blocks(self, user_id: str) -> list[User]:
+        """Whom this user has blocked, by name."""
+        users = await self.known(await self._users.blocked_by_user(user_id))
+        return sorted(users.values(), key=lambda user: user.username or "")
+
+    async def hidden_from(self, user_id: str) -> Collection[str]:
+        """Those that a block, from either side, stands between."""
+        if person := self._connected.get(user_id):
+            return person.hidden_from.keys()
+        return {*await self._users.blocked_by_user(user_id), *await self._users.blockers_of(user_id)}
+
+    async def are_blocked(self, a: str, b: str) -> bool:
+        """Whether either has blocked the other."""
+        if person := self._connected.get(b):
+            return a in person.hidden_from
+        return b in await self.hidden_from(a)

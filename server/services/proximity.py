@@ -1,0 +1,128 @@
+"""Where everybody is, who is near whom, and who is told where somebody is.
+
+Positions belong to users, live in memory and go with the user's last chat connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final
+
+from server.hub import Connection
+from server.protocol import requests, rest
+from server.protocol.events import NearbyUser
+from server.protocol.limits import DEFAULT_RADIUS
+from server.protocol.shapes import ParticipantShape, ParticipantsShape
+from spatial.shapes import Rectangle
+from spatial.positions import PositionIndex
+
+if TYPE_CHECKING:
+    from server.services.lands import Lands
+    from server.services.people import People, Person
+
+NEARBY: Final = 100
+PARTICIPANTS: Final = 200
+
+
+class Proximity:
+    """One position index a world."""
+
+    def __init__(self, lands: Lands, people: People) -> None:
+        self._lands = lands
+        self._people = people
+        self._worlds: dict[str, PositionIndex] = {}
+        self._world_of: dict[str, str] = {}
+        # Told when somebody gets their first position; set by the app.
+        self.on_placed: Callable[[str], None] = lambda user_id: None
+
+    def __len__(self) -> int:
+        return len(self._world_of)
+
+    async def update_location(self, connection: Connection, request: requests.UpdateLocation) -> None:
+        user_id, world_id, x, y = connection.user_id, request.world_id, request.x, request.y
+        before = self._world_of.get(user_id)
+        if before is not None and before != world_id:
+            self.forget(user_id)
+        index = self._worlds.get(world_id)
+        if index is None:
+            index = self._worlds[world_id] = PositionIndex()
+        index.set(user_id, x, y)
+        self._world_of[user_id] = world_id
+        land_id = self._lands.at(world_id, x, y)
+        location = {"type": "location_updated", "world_id": world_id, "x": x, "y": y, "land_id": land_id}
+        connection.answer(location, request.ref)
+        users, more = self._nearby(index, user_id, x, y, request.radius)
+        nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
+        connection.answer(nearby, request.ref)
+        if before is None:
+            self.on_placed(user_id)
+
+    def _nearby(
+        self, index: PositionIndex, user_id: str, x: float, y: float, radius: float
+    ) -> tuple[list[NearbyUser], bool]:
+        person = self._people.connected(user_id)
+        hidden = person.hidden_from.keys() if person else ()
+        found: list[NearbyUser] = []
+        for hit in index.within(x, y, radius):
+            other = self._seen(hit.key, user_id, hidden)
+            if other is None:
+                continue
+            if len(found) == NEARBY:
+                return found, True
+            found.append(
+                {"user_id": hit.key, "username": other.username, "x": hit.x, "y": hit.y, "distance": hit.distance}
+            )
+        return found, False
+
+    def _seen(self, key: str, viewer: str | None, hidden: Collection[str]) -> Person | None:
+        """The person at a position, if the viewer may know: never oneself, the hidden, or across a block."""
+        other = self._people.connected(key)
+        return other if other and other.locatable and key != viewer and key not in hidden else None
+
+    def forget(self, user_id: str) -> None:
+        world_id = self._world_of.pop(user_id, None)
+        if world_id is None:
+            return
+        index = self._worlds[world_id]
+        index.remove(user_id)
+        if not len(index):
+            # Worlds are named by clients: an empty one is not kept.
+            del self._worlds[world_id]
+
+    def within_earshot(self, user_id: str) -> set[str]:
+        """Those who may know that this user is or was here: nobody, if the location is not shared."""
+        person = self._people.connected(user_id)
+        position = self._position(user_id)
+        if person is None or position is None or not person.locatable:
+            return set()
+        index, x, y = position
+        near = {hit.key for hit in index.within(x, y, DEFAULT_RADIUS)}
+        return near - {user_id} - person.hidden_from.keys()
+
+    def distance(self, a: str, b: str) -> float | None:
+        """Between two users, for whom both have to have a position in one world."""
+        one, other = self._position(a), self._position(b)
+        if one is None or other is None or one[0] is not other[0]:
+            return None
+        return max(abs(one[1] - other[1]), abs(one[2] - other[2]))
+
+    def _position(self, user_id: str) -> tuple[PositionIndex, float, float] | None:
+        index = self._worlds.get(self._world_of.get(user_id, ""))
+        point = index.get(user_id) if index else None
+        return (index, *point) if index and point else None
+
+    async def participants(self, user_id: str | None, land_id: str, query: rest.Around) -> ParticipantsShape:
+        """Those in a land or within the radius of it, to a known caller by name."""
+        land = self._lands.get(land_id)
+        index = self._worlds.get(land.world_id)
+        rectangle = Rectangle(land.x, land.y, land.width, land.height)
+        hidden = await self._people.hidden_from(user_id) if user_id else ()
+        hits = index.within_rectangle(rectangle, query.radius) if index else []
+        found: list[ParticipantShape] = []
+        for hit in hits:
+            other = self._seen(hit.key, user_id, hidden)
+            if other is not None:
+                found.append({"user_id": hit.key, "username": other.username, "distance": hit.distance})
+        if user_id is None:
+            return {"count": len(found)}
+        return {"count": len(found), "participants": found[:PARTICIPANTS]}

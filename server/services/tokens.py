@@ -1,0 +1,180 @@
+"""Access tokens, tickets, and which logins have ended. No I/O but reading a key file at the start.
+
+Our own tokens are HS256 JWTs (RFC 7519) of fixed type, issuer and audience; with an identity
+provider configured, its tokens are verified instead and ours are not made at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+
+from server.clock import Clock
+from server.errors import unauthorized
+from server.ids import digest, new_secret
+from server.settings import BadSetting, Settings
+
+ISSUER: Final = "hereabouts"
+AUDIENCE: Final = "hereabouts"
+TYPE: Final = "at+jwt"  # RFC 9068 §2.1: keeps other JWTs under the same key from serving as access tokens
+PROVIDER_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+TICKET_SECONDS: Final = 30
+TICKETS: Final = 100_000  # waiting at one time; 100 bytes each
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid token says. `user_id` is the provider's `sub` where `subject` is set, until it is looked up."""
+
+    user_id: str
+    login_id: str
+    expires_at: int  # milliseconds
+    subject: str | None = None
+    name: str | None = None
+
+
+class Tokens:
+    """Issues and verifies; remembers ended logins until their last token has run out."""
+
+    def __init__(self, settings: Settings, secret: bytes, clock: Clock) -> None:
+        self._clock = clock
+        self._secret = secret
+        self._seconds = settings.token_seconds
+        self._ended: dict[str, int] = {}
+        self._tickets: OrderedDict[str, tuple[Claims, int]] = OrderedDict()
+        self._provider = _Provider(settings) if settings.oidc_issuer else None
+
+    @property
+    def from_provider(self) -> bool:
+        """Whether an identity provider vouches for people, instead of passwords kept here."""
+        return self._provider is not None
+
+    @property
+    def seconds(self) -> int:
+        return self._seconds
+
+    def issue(self, user_id: str, login_id: str) -> str:
+        now = self._clock.now() // 1000
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user_id,
+            "sid": login_id,
+            "iat": now,
+            "exp": now + self._seconds,
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256", headers={"typ": TYPE})
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a token that holds now; `unauthorized` with the reason otherwise."""
+        try:
+            claims = self._provider.verify(token) if self._provider else self._verify_own(token)
+        except jwt.ExpiredSignatureError:
+            raise unauthorized("the token has expired") from None
+        except (jwt.InvalidTokenError, ValueError, TypeError):
+            raise unauthorized("the token is not valid") from None
+        self.check_login(claims)
+        return claims
+
+    def check_login(self, claims: Claims) -> None:
+        if claims.login_id in self._ended:
+            raise unauthorized("the token has been revoked")
+
+    def _verify_own(self, token: str) -> Claims:
+        if jwt.get_unverified_header(token).get("typ") != TYPE:
+            raise jwt.InvalidTokenError("not an access token")
+        payload = jwt.decode(
+            token,
+            self._secret,
+            algorithms=["HS256"],
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            options={"require": ["exp", "sub", "sid"]},
+        )
+        return Claims(str(payload["sub"]), str(payload["sid"]), int(payload["exp"] * 1000))
+
+    # Logins that have ended
+
+    def end_login(self, login_id: str, until: int) -> None:
+        now = self._clock.now()
+        for ended in [ended for ended, kept in self._ended.items() if kept < now]:
+            del self._ended[ended]
+        self._ended[login_id] = until
+
+    def load_ended(self, ended: Iterable[tuple[str, int]]) -> None:
+        self._ended.update(ended)
+
+    # Tickets: what a WebSocket URL may carry in a token's place, since URLs end in logs
+
+    def issue_ticket(self, claims: Claims) -> str:
+        now = self._clock.now()
+        while self._tickets:
+            _, expires_at = next(iter(self._tickets.values()))
+            if expires_at > now and len(self._tickets) < TICKETS:
+                break
+            self._tickets.popitem(last=False)
+        ticket = new_secret()
+        self._tickets[ticket] = (claims, now + TICKET_SECONDS * 1000)
+        return ticket
+
+    def use_ticket(self, ticket: str) -> Claims:
+        claims, expires_at = self._tickets.pop(ticket, (None, 0))
+        if claims is None or min(expires_at, claims.expires_at) <= self._clock.now():
+            raise unauthorized("the ticket is unknown, used or expired")
+        self.check_login(claims)
+        return claims
+
+
+class _Provider:
+    """An identity provider's verification keys: one PEM key, or a JWKS (RFC 7517) chosen from by `kid`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._issuer = settings.oidc_issuer
+        self._audience = settings.oidc_audience
+        self._name_claim = settings.oidc_name_claim
+        path = Path(settings.oidc_key_file)
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise BadSetting(f"oidc_key_file: cannot read {path}: {error.strerror}") from None
+        self._keys: dict[str | None, Any] = {}
+        if text.lstrip().startswith("{"):
+            try:
+                for key in jwt.PyJWKSet.from_dict(json.loads(text)).keys:
+                    self._keys[key.key_id] = key.key
+            except (jwt.PyJWTError, ValueError) as error:
+                raise BadSetting(f"oidc_key_file: {path} is no key set: {error}") from None
+        else:
+            self._keys[None] = text
+
+    def verify(self, token: str) -> Claims:
+        header = jwt.get_unverified_header(token)
+        key = self._keys.get(None) or self._keys.get(header.get("kid"))
+        if key is None and len(self._keys) == 1 and "kid" not in header:
+            key = next(iter(self._keys.values()))
+        if key is None:
+            raise jwt.InvalidTokenError("unknown key")
+        payload = jwt.decode(
+            token,
+            key,
+            algorithms=list(PROVIDER_ALGORITHMS),
+            issuer=self._issuer,
+            audience=self._audience,
+            options={"require": ["exp", "sub", "iss", "aud"]},
+        )
+        # A provider's own session (`sid`) where it names one; else the token itself is the login.
+        login = payload.get("sid") or payload.get("jti") or digest(token).hex()
+        name = payload.get(self._name_claim) or payload.get("name")
+        return Claims(
+            user_id="",
+            login_id=f"{self._issuer}|{login}",
+            expires_at=int(payload["exp"] * 1000),
+            subject=f"{self._issuer}|{payload['sub']}",
+            name=name if isinstance(name, str) else None,
+        )

@@ -1,0 +1,58 @@
+"""Storage's records as the shapes of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from server.clock import rfc3339
+from server.protocol.shapes import DeletedShape, LandShape, MemberShape, MeShape, MessageShape, UserShape
+from storage.records import Land, Message, User
+
+
+def user_shape(user: User) -> UserShape:
+    username = user.username or ""
+    return {"id": user.id, "username": username, "display_name": user.display_name or username}
+
+
+def me_shape(user: User) -> MeShape:
+    return {**user_shape(user), "invisible": user.invisible, "share_location": user.share_location}
+
+
+def member_shape(user_id: str, username: str) -> MemberShape:
+    return {"user_id": user_id, "username": username}
+
+
+def land_shape(land: Land, asker: str | None) -> LandShape:
+    shape: LandShape = {
+        "id": land.id,
+        "world_id": land.world_id,
+        "name": land.name,
+        "x": land.x,
+        "y": land.y,
+        "width": land.width,
+        "height": land.height,
+        "owner_id": land.owner_id,
+        "access": land.access,
+    }
+    if asker is not None and asker == land.owner_id:
+        shape["invited_ids"] = sorted(land.invited)
+    return shape
+
+
+def message_shape(message: Message, senders: Mapping[str, User]) -> MessageShape | DeletedShape:
+    """`senders` lacks those whose accounts are deleted: their messages show no sender."""
+    if message.content is None:
+        return {"id": message.id, "room_id": message.session_id, "seq": message.seq, "deleted": True}
+    sender = senders.get(message.sender_id)
+    shape: MessageShape = {
+        "id": message.id,
+        "room_id": message.session_id,
+        "seq": message.seq,
+        "sender_id": sender.id if sender else None,
+        "sender_username": sender.username if sender else None,
+        "content": message.content,
+        "created_at": rfc3339(message.created_at),
+    }
+    if message.client_id is not None:
+        shape["client_id"] = message.client_id
+    return shape
