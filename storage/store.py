@@ -148,5 +148,6 @@ async def check_keys(database: Database, keyring: Keyring) -> None:
     async with database.operation("store.check_keys"):
         in_use = await database["sessions"].distinct("key.id")
     keyring.refresh()
-    for key_id in sorted(set(in_use) - keyring.ids):
+    # None stands for the sessions that are being deleted and have no key any more.
+    for key_id in sorted(set(in_use) - keyring.ids - {None}):
         raise MissingKey(key_id)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -85,11 +84,3 @@ def listen(store: Store) -> list[Message]:
     told: list[Message] = []
     store.writer.on_committed = told.append
     return told
-
-
-@asynccontextmanager
-async def closing(store: Store) -> AsyncIterator[Store]:
-    try:
-        yield store
-    finally:
-        await store.close()
