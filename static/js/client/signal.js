@@ -80,7 +80,8 @@ export class SignalSocket extends ReconnectingSocket {
     const call = new Call(this, iceServers, { ...description, selfId: this.#selfId });
     this.call = call;
     call.on('change', () => {
-      if (call.state === 'ended' && this.call === call) this.call = null;
+      if (this.call !== call) return;
+      if (call.state === 'ended') this.call = null;
       this.emit('call', call);
     });
     this.emit('call', call);

@@ -1,0 +1,140 @@
+// The demo page's one root object: the client library, the models over it, and
+// what the page shows at the moment. Views read it and call its methods.
+
+import { Emitter, Hereabouts } from '../client/index.js';
+import { Conversations } from './conversations.js';
+import { Lands } from './lands.js';
+import { People } from './people.js';
+import { callEnding, inWords } from './words.js';
+import { World } from './world.js';
+
+const NOTICE_MS = 6_000;
+
+/** The open conversation's id for "wherever I stand". */
+export const HERE = 'here';
+
+/**
+ * @typedef {'map'|'chat'|'talks'|'people'} Tab  what a phone shows; a desktop shows all
+ */
+export class App extends Emitter {
+  constructor() {
+    super();
+    this.hereabouts = new Hereabouts();
+    this.people = new People(this.hereabouts);
+    this.lands = new Lands(this.hereabouts);
+    this.world = new World(this.hereabouts, this.lands);
+    this.conversations = new Conversations(this.hereabouts, this.people);
+    /** @type {'starting'|'unreachable'|'signed_out'|'signed_in'} */
+    this.phase = 'starting';
+    this.signedOutReason = null;
+    this.openRoom = HERE;
+    /** @type {Tab} */
+    this.tab = 'map';
+    this.dialog = null; // {kind, …} of ui/dialogs.js
+    this.menu = null; // {person, x, y}
+    this.claiming = false;
+    this.notices = [];
+    this.#listen();
+  }
+
+  /** Takes up an earlier login, if there is one. */
+  async start() {
+    this.set({ phase: 'starting' });
+    try {
+      if (!(await this.hereabouts.auth.restore())) this.set({ phase: 'signed_out' });
+    } catch (error) {
+      if (!error.transient) throw error;
+      this.set({ phase: 'unreachable' });
+    }
+  }
+
+  /** Changes what is shown. */
+  set(changes) {
+    Object.assign(this, changes);
+    this.emit('changed');
+  }
+
+  /** @returns {import('./conversation.js').Conversation|null} the one in the chat panel */
+  get conversation() {
+    return this.openRoom === HERE ? this.conversations.here : this.conversations.get(this.openRoom) ?? null;
+  }
+
+  open(roomId) {
+    this.set({ openRoom: roomId, tab: 'chat', menu: null, dialog: null });
+    const { conversation } = this;
+    if (conversation && !conversation.loaded) this.conversations.load(conversation);
+  }
+
+  /** Opens the private conversation with somebody. */
+  async write(person) {
+    await this.attempt(async () => this.open((await this.conversations.withPerson(person.id)).id));
+  }
+
+  call(person, type) {
+    this.set({ menu: null, dialog: null });
+    this.attempt(() => this.hereabouts.signal.startCall({ id: person.id, username: person.username }, type));
+  }
+
+  /** Says something in passing, in words, for a few seconds. */
+  notice(text, tone = 'info') {
+    const notice = { id: crypto.randomUUID(), text, tone };
+    this.set({ notices: [...this.notices, notice] });
+    setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }), NOTICE_MS);
+  }
+
+  /**
+   * Runs something that the user asked for, and says in words what the server refused.
+   * @returns {Promise<boolean>} whether it went well
+   */
+  async attempt(action) {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      if (!error.code) throw error;
+      this.notice(inWords(error), 'error');
+      return false;
+    }
+  }
+
+  #listen() {
+    const { auth, chat, signal } = this.hereabouts;
+    const changed = () => this.emit('changed');
+    for (const model of [this.people, this.lands, this.world, this.conversations]) model.on('changed', changed);
+    auth.on('signed_in', () => this.#signedIn());
+    auth.on('signed_out', ({ reason }) => this.#signedOut(reason));
+    chat.on('state', changed);
+    chat.on('error', (frame) => !frame.ref && this.notice(inWords(frame), 'error'));
+    signal.on('call', (call) => {
+      if (call.state === 'ended') this.notice(callEnding(call, this.people.name(call.remoteUser.id)));
+      this.emit('changed');
+    });
+    signal.on('incoming', ({ remoteUser }) => this.people.learn(remoteUser));
+    this.world.on('land', (landId) => this.conversations.moveTo(landId));
+    // A room that could not be entered, or closed, is tried again when next stepped on.
+    this.conversations.on('lost', () => { if (!this.conversations.landError) this.world.landId = null; });
+    this.conversations.on('message', ({ conversation, message }) => {
+      if (conversation.kind === 'land' && !message.deleted) this.world.say(message.sender_id, message.content);
+    });
+    globalThis.addEventListener('online', () => this.hereabouts.retryNow());
+  }
+
+  #signedIn() {
+    this.people.learn(this.hereabouts.user);
+    this.world.start();
+    this.set({ phase: 'signed_in', signedOutReason: null, openRoom: HERE, tab: 'map' });
+    // Registering and logging in answer without the settings.
+    if (this.hereabouts.user.invisible === undefined) this.attempt(() => this.refreshUser());
+  }
+
+  async refreshUser() {
+    Object.assign(this.hereabouts.user, await this.hereabouts.api.me());
+    this.emit('changed');
+  }
+
+  #signedOut(reason) {
+    this.world.stop();
+    for (const model of [this.people, this.lands, this.conversations]) model.reset();
+    this.set({ phase: 'signed_out', signedOutReason: reason, dialog: null, menu: null, claiming: false });
+  }
+}

@@ -1,0 +1,185 @@
+// One room as the page shows it: its messages in order, those still on their
+// way, how far history is loaded, who types, and how far everybody has read.
+
+const PAGE = 50;
+const TYPING_MS = 6_000; // a little over two of the server's reminders
+const GROUP_NAMES = 3;
+
+/**
+ * @typedef {object} Row  a message as shown
+ * @property {string} key  the same before and after the server's acknowledgement
+ * @property {'sending'|'sent'|'failed'|'deleted'} state
+ */
+export class Conversation {
+  #api;
+  #people;
+  #selfId;
+  #bySeq = new Map();
+  #pending = new Map(); // client_id → Row
+
+  constructor({ api, people, selfId, id, kind }) {
+    this.#api = api;
+    this.#people = people;
+    this.#selfId = selfId;
+    this.id = id;
+    this.kind = kind;
+    this.name = null;
+    this.members = []; // ids
+    this.lastSeq = 0;
+    this.readSeq = 0;
+    this.lastMessage = null;
+    this.loaded = false;
+    this.loading = false;
+    this.error = null;
+    this.present = new Map(); // user_id → username, of a land
+    this.presentCount = 0;
+    this.typing = new Map(); // user_id → timer
+    this.readBy = new Map(); // user_id → seq
+    this.nextBefore = undefined;
+  }
+
+  /** Takes in a session as the server describes it. */
+  update(session) {
+    this.name = session.name ?? this.name;
+    if (session.members) {
+      this.members = session.members.map((member) => this.#people.learn(member).id);
+      for (const { id, user_id: userId = id, read_seq: seq } of session.members) {
+        if (seq !== undefined && userId !== this.#selfId) this.#readTo(userId, seq);
+      }
+    }
+    this.lastSeq = Math.max(this.lastSeq, session.last_seq ?? 0);
+    this.readSeq = Math.max(this.readSeq, session.read_seq ?? 0);
+    if (session.last_message) this.lastMessage = session.last_message;
+  }
+
+  get unread() {
+    return Math.max(0, this.lastSeq - this.readSeq);
+  }
+
+  /** @returns {string[]} ids of the members other than oneself */
+  get others() {
+    return this.members.filter((id) => id !== this.#selfId);
+  }
+
+  get title() {
+    if (this.name) return this.name;
+    const names = this.others.map((id) => this.#people.name(id));
+    if (names.length <= GROUP_NAMES) return names.join(', ') || 'Just you';
+    return `${names.slice(0, GROUP_NAMES).join(', ')} and ${names.length - GROUP_NAMES} more`;
+  }
+
+  /** When something last happened here, for the order of the list. */
+  get latestAt() {
+    return this.lastMessage?.created_at ?? '';
+  }
+
+  get hasOlder() {
+    return this.nextBefore !== undefined;
+  }
+
+  /** @returns {Row[]} oldest first, those on their way last */
+  get rows() {
+    const sent = [...this.#bySeq.values()].sort((a, b) => a.seq - b.seq);
+    return [...sent, ...this.#pending.values()];
+  }
+
+  /** Loads the newest page, again after a reconnect: deletions missed meanwhile show in it. */
+  async load() {
+    await this.#fetch({ limit: PAGE }, ({ next_before: nextBefore }) => {
+      if (!this.loaded) this.nextBefore = nextBefore;
+      this.loaded = true;
+    });
+  }
+
+  async loadOlder() {
+    if (!this.hasOlder) return;
+    await this.#fetch({ limit: PAGE, before: this.nextBefore }, ({ next_before: nextBefore }) => {
+      this.nextBefore = nextBefore;
+    });
+  }
+
+  /** A message of the server's, live or from history. */
+  receive(message) {
+    const mine = message.client_id !== undefined && message.sender_id === this.#selfId;
+    if (mine) this.#pending.delete(message.client_id);
+    this.#put(message);
+    if (message.seq >= this.lastSeq) {
+      this.lastSeq = message.seq;
+      this.lastMessage = message;
+    }
+    if (message.sender_id === this.#selfId) this.readSeq = Math.max(this.readSeq, message.seq);
+    this.stopTyping(message.sender_id);
+  }
+
+  /** One of our own changed its state. */
+  outgoing(message) {
+    const row = { ...message, key: message.client_id, sender_id: this.#selfId };
+    if (message.state !== 'sent') {
+      this.#pending.set(message.client_id, row);
+    } else {
+      this.#pending.delete(message.client_id);
+      this.receive(row);
+    }
+  }
+
+  discard(clientId) {
+    this.#pending.delete(clientId);
+  }
+
+  deleted(seq) {
+    const row = this.#bySeq.get(seq);
+    if (row) this.#bySeq.set(seq, { ...row, content: '', state: 'deleted' });
+    if (this.lastMessage?.seq === seq) this.lastMessage = { ...this.lastMessage, deleted: true };
+  }
+
+  read(userId, seq) {
+    if (userId === this.#selfId) this.readSeq = Math.max(this.readSeq, seq);
+    else this.#readTo(userId, seq);
+  }
+
+  /** @returns {string[]} ids of those who have read up to a message */
+  readersOf(seq) {
+    return [...this.readBy].filter(([, read]) => read >= seq).map(([userId]) => userId);
+  }
+
+  /** @param {() => void} expired  called when it fades without a word */
+  startTyping(userId, expired) {
+    this.stopTyping(userId);
+    this.typing.set(userId, setTimeout(() => {
+      this.typing.delete(userId);
+      expired();
+    }, TYPING_MS));
+  }
+
+  stopTyping(userId) {
+    clearTimeout(this.typing.get(userId));
+    this.typing.delete(userId);
+  }
+
+  #readTo(userId, seq) {
+    this.readBy.set(userId, Math.max(this.readBy.get(userId) ?? 0, seq));
+  }
+
+  #put(message) {
+    const known = this.#bySeq.get(message.seq);
+    const state = message.deleted || known?.state === 'deleted' ? 'deleted' : 'sent';
+    const key = known?.key ?? message.client_id ?? `seq-${message.seq}`;
+    if (message.sender_id) this.#people.learn({ id: message.sender_id, username: message.sender_username });
+    this.#bySeq.set(message.seq, { ...known, ...message, key, state });
+  }
+
+  async #fetch(page, done) {
+    if (this.loading) return;
+    this.loading = true;
+    this.error = null;
+    try {
+      const answer = await this.#api.messages(this.id, page);
+      for (const message of answer.messages) this.#put(message);
+      done(answer);
+    } catch (error) {
+      this.error = error;
+    } finally {
+      this.loading = false;
+    }
+  }
+}

@@ -1,0 +1,248 @@
+// All the rooms of the user: private and group sessions, and the land underfoot.
+// Turns the chat socket's events into Conversation objects and tells `changed`.
+
+import { Emitter } from '../client/index.js';
+import { Conversation } from './conversation.js';
+
+export class Conversations extends Emitter {
+  #hereabouts;
+  #people;
+  #byId = new Map();
+  #wantedLand = null;
+  #moving = false;
+
+  constructor(hereabouts, people) {
+    super();
+    this.#hereabouts = hereabouts;
+    this.#people = people;
+    /** @type {Conversation|null} the land that the user stands in, once joined */
+    this.here = null;
+    /** Why the land underfoot could not be joined. */
+    this.landError = null;
+    this.#listen(hereabouts.chat);
+  }
+
+  /** @returns {Conversation[]} private and group sessions, the latest first */
+  get list() {
+    return [...this.#byId.values()]
+      .filter(({ kind }) => kind !== 'land')
+      .sort((a, b) => b.latestAt.localeCompare(a.latestAt));
+  }
+
+  get unread() {
+    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0);
+  }
+
+  get(roomId) {
+    return this.#byId.get(roomId);
+  }
+
+  /** Loads the newest messages of a conversation, if they are not there yet. */
+  async load(conversation) {
+    await this.#loading(conversation, () => conversation.load());
+  }
+
+  async loadOlder(conversation) {
+    await this.#loading(conversation, () => conversation.loadOlder());
+  }
+
+  /** The private session with somebody, made if there is none. @returns {Promise<Conversation>} */
+  async withPerson(userId) {
+    return this.#take(await this.#hereabouts.api.createSession([userId]));
+  }
+
+  /** @returns {Promise<Conversation>} */
+  async createGroup(userIds, name) {
+    return this.#take(await this.#hereabouts.api.createSession(userIds, name));
+  }
+
+  async leaveGroup(conversation) {
+    await this.#hereabouts.api.removeMember(conversation.id, this.#hereabouts.user.id);
+    this.#drop(conversation.id);
+  }
+
+  async deleteMessage(conversation, row) {
+    await this.#hereabouts.api.deleteMessage(conversation.id, row.id);
+    conversation.deleted(row.seq);
+    this.emit('changed');
+  }
+
+  discard(conversation, clientId) {
+    this.#hereabouts.chat.discard(clientId);
+    conversation.discard(clientId);
+    this.emit('changed');
+  }
+
+  /** Marks everything in a conversation as read, here and at the server. */
+  async markRead(conversation) {
+    if (!conversation.unread) return;
+    const seq = conversation.lastSeq;
+    conversation.readSeq = seq;
+    this.emit('changed');
+    try {
+      await this.#hereabouts.chat.markRead(conversation.id, seq);
+    } catch (error) {
+      // Unread counts come again from the server after a reconnect.
+      if (!error.transient) throw error;
+    }
+  }
+
+  /** The land underfoot changed: leaves the room of the old one and joins that of the new. */
+  async moveTo(landId) {
+    this.#wantedLand = landId;
+    if (this.#moving) return;
+    this.#moving = true;
+    try {
+      while ((this.here?.id ?? null) !== this.#wantedLand) await this.#move(this.#wantedLand);
+    } finally {
+      this.#moving = false;
+    }
+  }
+
+  reset() {
+    this.#byId.clear();
+    this.here = null;
+    this.landError = null;
+    this.#wantedLand = null;
+  }
+
+  async #move(landId) {
+    const { chat } = this.#hereabouts;
+    this.landError = null;
+    try {
+      if (this.here) {
+        const left = this.here;
+        this.here = null;
+        this.#byId.delete(left.id);
+        this.emit('changed');
+        await chat.leave(left.id);
+      }
+      if (landId !== null) this.here = this.#enter(await chat.join(landId));
+    } catch (error) {
+      // Off line, the next report of the position brings the land again.
+      if (landId === this.#wantedLand) this.#wantedLand = null;
+      if (!error.transient) this.landError = { landId, error };
+      this.emit('lost');
+    }
+    this.emit('changed');
+    if (this.here) this.load(this.here);
+  }
+
+  #enter({ room_id: id, members, member_count: count, last_seq: lastSeq }) {
+    const conversation = this.#conversation(id, 'land');
+    conversation.lastSeq = lastSeq;
+    conversation.readSeq = lastSeq;
+    this.#setPresent(conversation, members, count);
+    return conversation;
+  }
+
+  #setPresent(conversation, members, count) {
+    conversation.present = new Map(members.map((member) => [this.#people.learn(member).id, member.username]));
+    conversation.presentCount = count;
+  }
+
+  #listen(chat) {
+    const inRoom = (type, handle) => chat.on(type, (frame) => {
+      const conversation = this.#byId.get(frame.room_id);
+      if (!conversation) return;
+      handle(conversation, frame);
+      this.emit('changed');
+    });
+
+    chat.on('synced', ({ sessions }) => this.#synced(sessions));
+    chat.on('session_created', ({ session }) => this.#take(session));
+    chat.on('message', (message) => this.#message(message));
+    chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
+    chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
+    inRoom('outgoing', (conversation, message) => conversation.outgoing(message));
+    inRoom('message_deleted', (conversation, { seq }) => conversation.deleted(seq));
+    inRoom('read', (conversation, { user_id: userId, seq }) => conversation.read(userId, seq));
+    inRoom('joined_room', (conversation, { members, member_count: count }) => this.#setPresent(conversation, members, count));
+    inRoom('user_joined', (conversation, { user_id: userId, username }) => {
+      if (!conversation.present.has(userId)) conversation.presentCount += 1;
+      conversation.present.set(userId, username);
+    });
+    inRoom('user_left', (conversation, { user_id: userId }) => {
+      if (conversation.present.delete(userId)) conversation.presentCount -= 1;
+      conversation.stopTyping(userId);
+    });
+    inRoom('room_count', (conversation, { member_count: count }) => {
+      conversation.presentCount = count;
+    });
+    inRoom('typing', (conversation, { user_id: userId, username, is_typing: isTyping }) => {
+      if (userId === this.#hereabouts.user.id) return;
+      this.#people.learn({ id: userId, username });
+      if (isTyping) conversation.startTyping(userId, () => this.emit('changed'));
+      else conversation.stopTyping(userId);
+    });
+    inRoom('members_changed', (conversation, { added, removed }) => this.#membersChanged(conversation, added, removed));
+  }
+
+  #synced(sessions) {
+    for (const session of sessions) {
+      if (session.kind !== 'land') this.#conversation(session.id, session.kind).update(session);
+    }
+    // What was deleted while the connection was away shows in the newest page.
+    for (const conversation of this.#byId.values()) if (conversation.loaded) this.load(conversation);
+    this.emit('changed');
+  }
+
+  async #message(message) {
+    const conversation = this.#byId.get(message.room_id) ?? await this.#unknown(message.room_id);
+    conversation?.receive(message);
+    this.emit('changed');
+    if (conversation) this.emit('message', { conversation, message });
+  }
+
+  /** A message of a session that the list does not have yet. */
+  async #unknown(roomId) {
+    if (roomId === this.#wantedLand) return null; // the room is just being entered: history has it
+    try {
+      const session = await this.#hereabouts.api.session(roomId);
+      return session.kind === 'land' ? null : this.#take(session);
+    } catch (error) {
+      if (error.code === 'not_found' || error.transient) return null;
+      throw error;
+    }
+  }
+
+  #membersChanged(conversation, added, removed) {
+    const idOf = (member) => (typeof member === 'string' ? member : this.#people.learn(member).id);
+    const gone = new Set(removed.map(idOf));
+    if (gone.has(this.#hereabouts.user.id)) return this.#drop(conversation.id);
+    conversation.members = [...new Set([...conversation.members, ...added.map(idOf)])].filter((id) => !gone.has(id));
+  }
+
+  #take(session) {
+    const conversation = this.#conversation(session.id, session.kind);
+    conversation.update(session);
+    this.#hereabouts.chat.follow(session);
+    this.emit('changed');
+    return conversation;
+  }
+
+  #conversation(id, kind) {
+    if (!this.#byId.has(id)) {
+      const { api, user } = this.#hereabouts;
+      this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, id, kind }));
+    }
+    return this.#byId.get(id);
+  }
+
+  #drop(roomId) {
+    this.#byId.delete(roomId);
+    if (this.here?.id === roomId) {
+      this.here = null;
+      this.#wantedLand = null;
+      this.emit('lost');
+    }
+    this.emit('changed');
+  }
+
+  async #loading(conversation, load) {
+    const done = load();
+    this.emit('changed');
+    await done;
+    this.emit('changed');
+  }
+}

@@ -1,0 +1,71 @@
+// What part of the world the canvas shows: a centre and a scale, following the
+// user's avatar unless the map was dragged away from it.
+
+const MIN_SCALE = 3; // pixels a unit
+const MAX_SCALE = 40;
+const FOLLOW_RATE = 6; // the share of the remaining way closed in a second, roughly
+
+export class Camera {
+  constructor() {
+    this.x = 0;
+    this.y = 0;
+    this.scale = 14;
+    this.width = 1; // CSS pixels
+    this.height = 1;
+    this.following = true;
+    /** Pixels at the bottom that something lies over: the phone's sheet. */
+    this.coveredBelow = 0;
+  }
+
+  /** Jumps to a point, without a glide. */
+  centreOn({ x, y }) {
+    this.x = x;
+    this.y = y;
+    this.following = true;
+  }
+
+  /** @param {{x: number, y: number}} point @param {number} seconds @param {boolean} glide */
+  follow(point, seconds, glide) {
+    if (!this.following) return;
+    const part = glide ? 1 - Math.exp(-FOLLOW_RATE * seconds) : 1;
+    this.x += (point.x - this.x) * part;
+    this.y += (point.y - this.y) * part;
+  }
+
+  /** Moves the map under the pointer. */
+  pan(dx, dy) {
+    this.following = false;
+    this.x -= dx / this.scale;
+    this.y -= dy / this.scale;
+  }
+
+  /** Zooms so that the point under the pointer stays where it is. */
+  zoom(factor, at = { x: this.middle.x, y: this.middle.y }) {
+    const before = this.toWorld(at);
+    this.scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, this.scale * factor));
+    if (this.following) return;
+    const after = this.toWorld(at);
+    this.x += before.x - after.x;
+    this.y += before.y - after.y;
+  }
+
+  /** The pixel that the centre of the view falls on. */
+  get middle() {
+    return { x: this.width / 2, y: (this.height - this.coveredBelow) / 2 };
+  }
+
+  toScreen({ x, y }) {
+    return { x: (x - this.x) * this.scale + this.middle.x, y: (y - this.y) * this.scale + this.middle.y };
+  }
+
+  toWorld({ x, y }) {
+    return { x: (x - this.middle.x) / this.scale + this.x, y: (y - this.middle.y) / this.scale + this.y };
+  }
+
+  /** @returns {{x0: number, y0: number, x1: number, y1: number}} the visible part, in units */
+  get bounds() {
+    const from = this.toWorld({ x: 0, y: 0 });
+    const to = this.toWorld({ x: this.width, y: this.height });
+    return { x0: from.x, y0: from.y, x1: to.x, y1: to.y };
+  }
+}

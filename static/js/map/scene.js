@@ -1,0 +1,176 @@
+// Draws one frame of the map: ground, lands, earshot, people, what they say.
+// It is given everything and changes nothing.
+
+import { EARSHOT } from '../app/world.js';
+import { drawPerson } from './figures.js';
+import { hueOf } from './palette.js';
+import { Terrain } from './terrain.js';
+
+const LABEL_MIN_PIXELS = 46;
+const EARSHOT_CORNER = 2.2; // units
+
+export class Scene {
+  #terrain = new Terrain();
+
+  /**
+   * @param {CanvasRenderingContext2D} context  scaled to CSS pixels
+   * @param {object} view
+   * @param {import('./camera.js').Camera} view.camera
+   * @param {object} view.colours  of Palette
+   * @param {import('../app/world.js').World} view.world
+   * @param {Iterable<import('../client/api.js').Land>} view.lands
+   * @param {{id: string}} view.user
+   * @param {(userId: string) => string} view.name
+   * @param {Set<string>} view.typing  ids of those who type here
+   * @param {{x: number, y: number, width: number, height: number, free: boolean}|null} view.claim
+   * @param {string|null} view.hovered  a person's id
+   * @param {number} view.now  milliseconds
+   * @param {boolean} view.still  motion is not wanted
+   */
+  draw(context, view) {
+    this.drawGround(context, view);
+    for (const land of view.lands) drawLand(context, view, land);
+    drawEarshot(context, view);
+    if (view.world.target) drawTarget(context, view);
+    if (view.claim) drawClaim(context, view);
+    drawPeople(context, view);
+  }
+
+  /** The open ground alone. */
+  drawGround(context, { camera, colours }) {
+    const { middle, scale } = camera;
+    context.fillStyle = colours.ground;
+    context.fillRect(0, 0, camera.width, camera.height);
+    context.save();
+    context.translate(middle.x, middle.y);
+    context.scale(scale, scale);
+    context.translate(-camera.x, -camera.y);
+    context.lineCap = 'round';
+    const chunks = [...this.#terrain.within(camera.bounds)];
+    context.strokeStyle = colours.contour;
+    context.lineWidth = 1.1 / scale;
+    for (const { contours } of chunks) context.stroke(contours);
+    if (scale > 6) {
+      context.strokeStyle = colours.tuft;
+      context.lineWidth = 1.4 / scale;
+      for (const { tufts } of chunks) context.stroke(tufts);
+    }
+    context.restore();
+  }
+}
+
+function screenRect(camera, { x, y, width, height }) {
+  const from = camera.toScreen({ x, y });
+  return { x: from.x, y: from.y, width: width * camera.scale, height: height * camera.scale };
+}
+
+function drawLand(context, { camera, colours, world, user, name }, land) {
+  const rect = screenRect(camera, land);
+  if (rect.x > camera.width || rect.y > camera.height || rect.x + rect.width < 0 || rect.y + rect.height < 0) return;
+  const hue = colours.hues[hueOf(land.owner_id ?? land.id)];
+  const inside = land.id === world.landId;
+
+  context.save();
+  context.beginPath();
+  context.roundRect(rect.x, rect.y, rect.width, rect.height, Math.min(8, rect.width / 4));
+  context.fillStyle = colours.ground;
+  context.globalAlpha = 0.75;
+  context.fill();
+  context.fillStyle = hue;
+  context.globalAlpha = inside ? 0.32 : 0.2;
+  context.fill();
+  context.globalAlpha = inside ? 1 : 0.7;
+  context.strokeStyle = hue;
+  context.lineWidth = inside ? 2.5 : 1.5;
+  if (land.access === 'invited') context.setLineDash([7, 5]);
+  context.stroke();
+  context.restore();
+
+  if (rect.width < LABEL_MIN_PIXELS) return;
+  context.save();
+  context.beginPath();
+  context.rect(rect.x, rect.y, rect.width, rect.height);
+  context.clip();
+  // The label keeps to the visible part of a land wider than the view.
+  const x = Math.max(rect.x, 0) + 10;
+  const y = Math.max(rect.y, 0) + 10;
+  context.textBaseline = 'top';
+  context.fillStyle = colours.ink;
+  context.font = `650 14px ${colours.display}`;
+  context.fillText(land.name, x, y);
+  context.globalAlpha = 0.72;
+  context.font = `500 11.5px ${colours.text}`;
+  const owner = land.owner_id === user.id ? 'your land' : name(land.owner_id);
+  context.fillText(land.access === 'invited' ? `${owner}, by invitation` : owner, x, y + 18);
+  context.restore();
+}
+
+/** Distance is the larger of the two offsets, so that earshot is a square, not a disc. */
+function drawEarshot(context, { camera, colours, world, still, now }) {
+  const { x, y } = world.self;
+  const rect = screenRect(camera, { x: x - EARSHOT, y: y - EARSHOT, width: 2 * EARSHOT, height: 2 * EARSHOT });
+  context.save();
+  context.beginPath();
+  context.roundRect(rect.x, rect.y, rect.width, rect.height, EARSHOT_CORNER * camera.scale);
+  context.fillStyle = colours.accent;
+  context.globalAlpha = 0.06;
+  context.fill();
+  context.globalAlpha = 0.55;
+  context.strokeStyle = colours.accent;
+  context.lineWidth = 1.5;
+  context.setLineDash([3, 7]);
+  context.lineCap = 'round';
+  context.lineDashOffset = still ? 0 : -(now / 120) % 10;
+  context.stroke();
+  context.restore();
+}
+
+function drawTarget(context, { camera, colours, world, now, still }) {
+  const { x, y } = camera.toScreen(world.target);
+  const pulse = still ? 0.5 : (now % 900) / 900;
+  context.save();
+  context.strokeStyle = colours.accent;
+  context.lineWidth = 2;
+  context.globalAlpha = 1 - pulse * 0.7;
+  context.beginPath();
+  context.ellipse(x, y, 5 + pulse * 8, 3 + pulse * 5, 0, 0, 2 * Math.PI);
+  context.stroke();
+  context.restore();
+}
+
+function drawClaim(context, { camera, colours, claim }) {
+  const rect = screenRect(camera, claim);
+  const colour = claim.free ? colours.accent : colours.danger;
+  context.save();
+  context.fillStyle = colour;
+  context.strokeStyle = colour;
+  context.globalAlpha = 0.16;
+  context.fillRect(rect.x, rect.y, rect.width, rect.height);
+  context.globalAlpha = 1;
+  context.lineWidth = 2;
+  context.setLineDash([8, 5]);
+  context.strokeRect(rect.x, rect.y, rect.width, rect.height);
+  context.font = `600 13px ${colours.text}`;
+  context.textBaseline = 'bottom';
+  const size = `${claim.width} × ${claim.height}`;
+  context.fillText(claim.free ? size : `${size}, taken`, rect.x + 2, rect.y - 5);
+  context.restore();
+}
+
+function drawPeople(context, view) {
+  const { world, user, name, typing, hovered } = view;
+  const others = [...world.people.values()].map((person) => ({
+    person,
+    label: name(person.id),
+    inEarshot: person.distance <= EARSHOT,
+    self: false,
+  }));
+  const figures = [...others, { person: { ...world.self, id: user.id, opacity: 1 }, label: name(user.id), self: true }];
+  // Whoever stands lower on the screen stands in front.
+  figures.sort((a, b) => a.person.y - b.person.y);
+  for (const figure of figures) {
+    const { id } = figure.person;
+    const speech = world.speech.get(id)?.text ?? (typing.has(id) ? '…' : null);
+    drawPerson(context, view, { ...figure, speech, hovered: id === hovered });
+  }
+}

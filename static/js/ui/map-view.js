@@ -1,0 +1,82 @@
+// The middle of the page: the map's canvas, the name of the land underfoot,
+// and the few tools that lie over it.
+
+import { html, useApp, useEffect, useRef, useState } from './html.js';
+import { WorldMap } from '../map/map.js';
+import { ConnectionState } from './side.js';
+import { Icon } from './icons.js';
+import { IconButton } from './parts.js';
+
+const ZOOM_STEP = 1.35;
+
+export function MapView() {
+  const app = useApp();
+  const canvas = useRef(null);
+  const [map, setMap] = useState(null);
+  useEffect(() => {
+    const made = new WorldMap(canvas.current, app);
+    setMap(made);
+    return () => made.destroy();
+  }, []);
+  useEffect(() => {
+    if (map) map.camera.coveredBelow = app.tab === 'map' ? 0 : coveredBelow(canvas.current);
+  }, [map, app.tab]);
+  useEffect(() => {
+    const stop = ({ key }) => key === 'Escape' && app.claiming && app.set({ claiming: false });
+    document.addEventListener('keydown', stop);
+    return () => document.removeEventListener('keydown', stop);
+  }, []);
+
+  return html`
+    <main class="stage ${app.claiming ? 'claiming' : ''}">
+      <canvas ref=${canvas} data-testid="map" tabindex="0" role="application"
+        aria-label="Map. Walk with the arrow keys or W, A, S and D. People and lands are listed beside it."></canvas>
+      <${LandLabel} />
+      <div class="stage-connection"><${ConnectionState} /></div>
+      <div class="map-tools" role="toolbar" aria-label="Map">
+        <${IconButton} icon="plus" label="Zoom in" onClick=${() => map.camera.zoom(ZOOM_STEP)} />
+        <${IconButton} icon="minus" label="Zoom out" onClick=${() => map.camera.zoom(1 / ZOOM_STEP)} />
+        <${IconButton} icon="target" label="Back to me" onClick=${() => map.recentre()} />
+      </div>
+      ${app.claiming ? html`<${ClaimBar} />` : html`
+        <button type="button" class="button floating claim" data-testid="claim-land" onClick=${() => app.set({ claiming: true, tab: 'map' })}>
+          <${Icon} name="flag" size=${18} />Claim land
+        </button>`}
+    </main>`;
+}
+
+function LandLabel() {
+  const app = useApp();
+  const { landId } = app.world;
+  const land = app.lands.byId.get(landId);
+  const mine = land?.owner_id === app.hereabouts.user.id;
+  const name = landId ? land?.name ?? 'A land' : 'Open ground';
+  return html`
+    <div class="land-label" data-testid="land-label" role="status">
+      <b>${name}</b>
+      <span>${land ? (mine ? 'your land' : `land of ${app.people.name(land.owner_id)}`) : landId ? '' : 'nobody’s land'}</span>
+      ${mine && html`<${IconButton} icon="settings" size=${16} label="Change this land"
+        onClick=${() => app.set({ dialog: { kind: 'land', land } })} />`}
+    </div>`;
+}
+
+function ClaimBar() {
+  const app = useApp();
+  const byNumbers = () => {
+    const { x, y } = app.world.self;
+    app.set({ claiming: false, dialog: { kind: 'claim', rect: { x: Math.round(x), y: Math.round(y), width: 12, height: 10 } } });
+  };
+  return html`
+    <div class="claim-bar" role="status">
+      <span>Drag a rectangle on open ground.</span>
+      <button type="button" class="link" onClick=${byNumbers}>Type it in</button>
+      <button type="button" class="link" onClick=${() => app.set({ claiming: false })}>Cancel</button>
+    </div>`;
+}
+
+/** How much of the map the phone's sheet hides, so that one's avatar stays in view. */
+function coveredBelow(canvas) {
+  const sheet = document.querySelector('.shell > .chat');
+  const phone = getComputedStyle(sheet).position === 'fixed';
+  return phone ? canvas.clientHeight * 0.62 : 0;
+}

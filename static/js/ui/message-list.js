@@ -1,0 +1,133 @@
+// The messages of a conversation, scrolling: older pages load as the top comes
+// near and the place one reads at stays put; at the bottom it follows along
+// and marks as read what is seen.
+
+import { dayName, inWords, together } from '../app/words.js';
+import { html, useApp, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { Icon } from './icons.js';
+import { MessageRow } from './message-row.js';
+import { Empty } from './parts.js';
+
+const NEAR_TOP = 240; // pixels
+const NEAR_BOTTOM = 60;
+const SAME_BREATH_MS = 5 * 60_000; // messages closer than this share one name
+
+export function MessageList({ conversation }) {
+  const app = useApp();
+  const scroller = useRef(null);
+  const place = useRef({ atBottom: true, firstKey: null, height: 0 });
+  const [atBottom, setAtBottom] = useState(true);
+  const { rows } = conversation;
+  const firstKey = rows[0]?.key ?? null;
+  const lastKey = rows.at(-1)?.key ?? null;
+
+  useLayoutEffect(() => {
+    const { current: element } = scroller;
+    const before = place.current;
+    const grewAbove = before.firstKey !== null && firstKey !== before.firstKey;
+    if (before.atBottom) element.scrollTop = element.scrollHeight;
+    else if (grewAbove) element.scrollTop += element.scrollHeight - before.height;
+    place.current = { ...before, firstKey, height: element.scrollHeight };
+  });
+
+  // What oneself says is always followed to the bottom.
+  const lastIsMine = rows.at(-1)?.sender_id === app.hereabouts.user.id;
+  useLayoutEffect(() => {
+    if (lastIsMine) toBottom();
+  }, [lastKey]);
+
+  useEffect(() => markSeen(app, conversation, scroller.current, place.current.atBottom));
+  useEffect(() => {
+    const look = () => markSeen(app, conversation, scroller.current, place.current.atBottom);
+    const follow = new ResizeObserver(() => place.current.atBottom && toBottom());
+    follow.observe(scroller.current);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      follow.disconnect();
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [conversation]);
+
+  function toBottom() {
+    const { current: element } = scroller;
+    element.scrollTop = element.scrollHeight;
+    place.current.atBottom = true;
+    setAtBottom(true);
+  }
+
+  function onScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = scroller.current;
+    place.current.atBottom = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
+    setAtBottom(place.current.atBottom);
+    if (scrollTop < NEAR_TOP && conversation.hasOlder && !conversation.loading) app.conversations.loadOlder(conversation);
+  }
+
+  return html`
+    <div class="log-frame">
+      <div ref=${scroller} class="log" data-testid="chat-log" role="log" aria-label="Messages" tabindex="0"
+        aria-busy=${conversation.loading ? 'true' : 'false'} onScroll=${onScroll}>
+        <${Top} conversation=${conversation} rows=${rows} />
+        <ol>${withDays(rows).map((entry) => (entry.day
+          ? html`<li key="day-${entry.day}" class="day"><span>${entry.day}</span></li>`
+          : html`<${MessageRow} key=${entry.row.key} conversation=${conversation} ...${entry} />`))}
+        </ol>
+        <${ReadBy} conversation=${conversation} rows=${rows} />
+      </div>
+      ${!atBottom && html`
+        <button type="button" class="to-bottom" aria-label="To the newest message" onClick=${toBottom}>
+          <${Icon} name="down" size=${18} />${conversation.unread > 0 && `${conversation.unread} new`}
+        </button>`}
+    </div>`;
+}
+
+function Top({ conversation, rows }) {
+  const app = useApp();
+  if (conversation.error) {
+    const again = () => (conversation.loaded ? app.conversations.loadOlder(conversation) : app.conversations.load(conversation));
+    return html`
+      <p class="log-top" role="alert">${inWords(conversation.error)}
+        ${' '}<button type="button" class="link" onClick=${again}>Try again</button></p>`;
+  }
+  if (!conversation.loaded) return html`<div class="skeletons" aria-label="Loading"><i></i><i></i><i></i><i></i></div>`;
+  if (conversation.loading && conversation.hasOlder) return html`<p class="log-top">Loading older messages…</p>`;
+  if (rows.length) return html`<p class="log-top">${conversation.hasOlder ? '' : 'This is where it began.'}</p>`;
+  return html`
+    <${Empty} icon="chat" title="Nothing said yet">
+      <p>${conversation.kind === 'land' ? 'Whoever steps in can read along. Say hello.' : 'The first word is yours.'}</p>
+    <//>`;
+}
+
+/** Only a group needs names; in private the ticks of each message say it. */
+function ReadBy({ conversation, rows }) {
+  const app = useApp();
+  if (conversation.kind !== 'group') return null;
+  const last = rows.findLast(({ state, sender_id: sender }) => state === 'sent' && sender === app.hereabouts.user.id);
+  const readers = last ? conversation.readersOf(last.seq) : [];
+  if (!readers.length) return null;
+  const everybody = readers.length >= conversation.others.length;
+  const names = readers.map((id) => app.people.name(id));
+  return html`<p class="read-by">Read by ${everybody && names.length > 1 ? 'everybody' : together(names, '', '').trim()}</p>`;
+}
+
+/** Puts a separator before the first message of each day, and says who starts a new breath. */
+function withDays(rows) {
+  const entries = [];
+  let day = null;
+  let before = null;
+  for (const row of rows) {
+    // A deleted message has no time: it stays with the day that it stands in.
+    const rowDay = row.created_at ? dayName(row.created_at) : day;
+    if (rowDay && rowDay !== day) entries.push({ day: rowDay });
+    const sameBreath = before && rowDay === day && before.sender_id === row.sender_id && row.state !== 'deleted'
+      && before.state !== 'deleted' && Date.parse(row.created_at) - Date.parse(before.created_at) < SAME_BREATH_MS;
+    entries.push({ row, first: !sameBreath });
+    day = rowDay;
+    before = row;
+  }
+  return entries;
+}
+
+function markSeen(app, conversation, element, atBottom) {
+  const visible = document.visibilityState === 'visible' && element.checkVisibility({ visibilityProperty: true });
+  if (visible && atBottom && conversation.loaded && conversation.unread) app.conversations.markRead(conversation);
+}

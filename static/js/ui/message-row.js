@@ -1,0 +1,63 @@
+// One message: who, what, when, and how far it got.
+
+import { inWords, timeOfDay } from '../app/words.js';
+import { html, useApp } from './html.js';
+import { Icon } from './icons.js';
+import { Avatar, IconButton, RichText } from './parts.js';
+
+/** @param {{conversation: object, row: import('../app/conversation.js').Row, first: boolean}} props  `first` of a breath */
+export function MessageRow({ conversation, row, first }) {
+  const app = useApp();
+  const { state, seq, sender_id: senderId } = row;
+  const mine = senderId === app.hereabouts.user.id;
+  const name = senderId ? app.people.name(senderId) : 'Somebody who left';
+  const openMenu = ({ currentTarget }) => {
+    const { right, top } = currentTarget.getBoundingClientRect();
+    const person = app.people.get(senderId);
+    if (person) app.set({ menu: { person, x: right, y: top } });
+  };
+
+  if (state === 'deleted') {
+    return html`<li class="message deleted" data-testid="message" data-state="deleted" data-seq=${seq}><p>Message deleted</p></li>`;
+  }
+  return html`
+    <li class="message ${mine ? 'mine' : ''} ${first ? 'first' : ''} ${state}" data-testid="message" data-state=${state} data-seq=${seq}>
+      ${!mine && first && html`
+        <button type="button" class="face" aria-label="About ${name}" onClick=${openMenu}><${Avatar} id=${senderId ?? ''} name=${name} size="small" /></button>`}
+      <div class="said">
+        ${first && !mine && html`<b class="who">${name}</b>`}
+        <div class="bubble">
+          <p class="content"><${RichText} text=${row.content} /></p>
+          <span class="about">
+            <time datetime=${row.created_at}>${timeOfDay(row.created_at)}</time>
+            ${mine && html`<${Progress} conversation=${conversation} row=${row} />`}
+          </span>
+        </div>
+        ${state === 'failed' && html`<${Failure} conversation=${conversation} row=${row} />`}
+      </div>
+      ${mine && state === 'sent' && html`
+        <${IconButton} icon="bin" size=${16} class="delete" label="Delete this message" data-testid="delete-message"
+          onClick=${() => app.set({ dialog: { kind: 'delete-message', conversation, row } })} />`}
+    </li>`;
+}
+
+function Progress({ conversation, row: { state, seq } }) {
+  if (state === 'sending') return html`<span title="Sending"><${Icon} name="clock" size=${14} /></span>`;
+  if (state === 'failed') return html`<span title="Not sent"><${Icon} name="alert" size=${14} /></span>`;
+  const read = conversation.kind === 'private' && conversation.readersOf(seq).length > 0;
+  const label = read ? 'Read' : 'Sent';
+  return html`
+    <span class="ticks ${read ? 'read' : ''}" role="img" aria-label=${label} title=${label} data-read=${read ? 'true' : 'false'}>
+      <${Icon} name=${read ? 'checks' : 'check'} size=${15} />
+    </span>`;
+}
+
+function Failure({ conversation, row }) {
+  const app = useApp();
+  return html`
+    <p class="failure" role="alert">
+      Not sent. ${inWords(row.error)}
+      ${' '}<button type="button" class="link" onClick=${() => app.hereabouts.chat.retry(row.client_id)}>Send again</button>
+      ${' '}<button type="button" class="link" onClick=${() => app.conversations.discard(conversation, row.client_id)}>Discard</button>
+    </p>`;
+}

@@ -1,0 +1,143 @@
+// Settings: how one appears, who is blocked, the password, and the ways out.
+
+import { inWords } from '../app/words.js';
+import { Dialog } from './dialog.js';
+import { html, useApp, useState } from './html.js';
+import { Icon } from './icons.js';
+import { Avatar, Field, Switch } from './parts.js';
+
+export function SettingsDialog({ onClose }) {
+  const app = useApp();
+  const { auth, user } = app.hereabouts;
+  const logOut = () => app.attempt(() => auth.logout());
+  // Signing out takes this dialog's user away before the page has drawn itself anew.
+  if (!user) return null;
+  return html`
+    <${Dialog} title="Settings" onClose=${onClose} class="settings">
+      <${Profile} />
+      <${Appearance} />
+      <${Blocked} />
+      <${Password} />
+      <section>
+        <h3>Leaving</h3>
+        <button type="button" class="button wide" data-testid="logout" onClick=${logOut}><${Icon} name="exit" size=${18} />Log out</button>
+        <${DeleteAccount} />
+      </section>
+    <//>`;
+}
+
+function Profile() {
+  const app = useApp();
+  const { user } = app.hereabouts;
+  const [error, setError] = useState(null);
+  async function save(event) {
+    event.preventDefault();
+    const name = new FormData(event.currentTarget).get('display_name').trim();
+    setError(null);
+    try {
+      await change(app, { display_name: name });
+      app.notice('Your name is changed');
+    } catch (refused) {
+      if (!refused.code) throw refused;
+      setError(inWords(refused));
+    }
+  }
+  return html`
+    <section>
+      <div class="profile"><${Avatar} id=${user.id} name=${user.display_name || user.username} size="large" /><span>@${user.username}</span></div>
+      <form class="inline" onSubmit=${save} novalidate>
+        <${Field} id="display-name" name="display_name" label="Name that others see" value=${user.display_name} maxlength="64"
+          error=${error} data-testid="settings-display-name" />
+        <button class="button" data-testid="settings-save-name">Save</button>
+      </form>
+    </section>`;
+}
+
+function Appearance() {
+  const app = useApp();
+  const { user } = app.hereabouts;
+  const flip = (key) => () => app.attempt(() => change(app, { [key]: !user[key] }));
+  return html`
+    <section>
+      <h3>Being seen</h3>
+      <${Switch} id="share-location" label="Share my location" hint="Off: you see others on the map, nobody sees you there"
+        checked=${user.share_location ?? true} onChange=${flip('share_location')} />
+      <${Switch} id="invisible" label="Invisible" hint="You appear in no list, and to everybody as offline"
+        checked=${user.invisible ?? false} onChange=${flip('invisible')} />
+    </section>`;
+}
+
+function Blocked() {
+  const app = useApp();
+  const ids = [...app.people.blocked];
+  if (!ids.length) return null;
+  return html`
+    <section>
+      <h3>Blocked</h3>
+      <ul class="rows">
+        ${ids.map((id) => html`
+          <li key=${id} class="row">
+            <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
+            <span class="row-text">${app.people.name(id)}</span>
+            <button type="button" class="link" onClick=${() => app.attempt(() => app.people.unblock(id))}>Unblock</button>
+          </li>`)}
+      </ul>
+    </section>`;
+}
+
+function Password() {
+  const app = useApp();
+  const [error, setError] = useState({});
+  async function save(event) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const { old, password } = Object.fromEntries(new FormData(form));
+    if ([...password].length < 8) return setError({ password: 'Use at least 8 characters' });
+    try {
+      await app.hereabouts.api.changePassword(old, password);
+      form.reset();
+      setError({});
+      app.notice('Your password is changed; other logins have ended');
+    } catch (refused) {
+      if (!refused.code) throw refused;
+      const wrongOld = ['unauthorized', 'forbidden'].includes(refused.code);
+      setError(wrongOld ? { old: 'That is not your password' } : { password: inWords(refused) });
+    }
+  }
+  return html`
+    <details>
+      <summary>Change password</summary>
+      <form onSubmit=${save} novalidate>
+        <${Field} id="old-password" name="old" type="password" label="Password now" autocomplete="current-password" error=${error.old} />
+        <${Field} id="new-password" name="password" type="password" label="New password" autocomplete="new-password" error=${error.password} />
+        <button class="button">Change</button>
+      </form>
+    </details>`;
+}
+
+function DeleteAccount() {
+  const app = useApp();
+  const { api, auth, user } = app.hereabouts;
+  const [typed, setTyped] = useState('');
+  async function remove(event) {
+    event.preventDefault();
+    if (await app.attempt(() => api.deleteAccount())) auth.end('deleted');
+  }
+  return html`
+    <details class="grave">
+      <summary>Delete account</summary>
+      <form onSubmit=${remove}>
+        <p>Your name and keys are removed for good. What you wrote stays, without a name to it.</p>
+        <${Field} id="confirm-name" label="Type your username to go on" value=${typed} autocomplete="off"
+          onInput=${({ target }) => setTyped(target.value)} data-testid="delete-confirm" />
+        <button class="button danger wide" disabled=${typed !== user.username} data-testid="delete-account">Delete my account</button>
+      </form>
+    </details>`;
+}
+
+async function change(app, changes) {
+  await app.hereabouts.api.updateMe(changes);
+  await app.refreshUser();
+  app.people.learn(app.hereabouts.user);
+  app.emit('changed');
+}

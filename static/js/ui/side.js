@@ -1,0 +1,122 @@
+// The left side: who one is and whether one is connected, the conversations,
+// and the people around.
+
+import { HERE } from '../app/app.js';
+import { shortTime } from '../app/words.js';
+import { html, useApp, useTicks } from './html.js';
+import { Icon } from './icons.js';
+import { Avatar, Count, IconButton } from './parts.js';
+import { PeopleList } from './people-list.js';
+
+export function Side() {
+  return html`
+    <aside class="side">
+      <${Brand} />
+      <${Talks} />
+      <${PeopleList} />
+    </aside>`;
+}
+
+function Brand() {
+  const app = useApp();
+  const { user } = app.hereabouts;
+  return html`
+    <header class="brand">
+      <div>
+        <h1 class="wordmark">Hereabouts</h1>
+        <${ConnectionState} />
+      </div>
+      <button type="button" class="me" data-testid="settings" aria-label="Settings" title="Settings"
+        onClick=${() => app.set({ dialog: { kind: 'settings' } })}>
+        <${Avatar} id=${user.id} name=${app.people.name(user.id)} />
+        <${Icon} name="settings" size=${16} />
+      </button>
+    </header>`;
+}
+
+const STATES = {
+  open: ['online', 'Connected'],
+  connecting: ['connecting', 'Connecting…'],
+  closed: ['offline', 'Not connected'],
+};
+
+export function ConnectionState() {
+  const app = useApp();
+  const { state, retryAt } = app.hereabouts.chat;
+  useTicks(1000);
+  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+  const [tone, text] = STATES[state] ?? ['offline', navigator.onLine ? `Reconnecting in ${seconds} s` : 'You are offline'];
+  return html`
+    <p class="connection ${tone}" data-testid="connection-state" data-state=${tone}>
+      <i></i><span role="status">${state === 'waiting' ? 'Reconnecting' : text}</span>
+      ${state === 'waiting' && html`
+        <button type="button" class="link" title=${text} onClick=${() => app.hereabouts.retryNow()}>Try now</button>`}
+    </p>`;
+}
+
+function Talks() {
+  const app = useApp();
+  const { here, list } = app.conversations;
+  const land = app.lands.byId.get(app.world.landId);
+  return html`
+    <section class="talks" aria-label="Conversations">
+      <header class="section-head">
+        <h2>Messages</h2>
+        <${IconButton} icon="plus" label="New group" data-testid="new-group"
+          onClick=${() => app.set({ dialog: { kind: 'new-group' } })} />
+      </header>
+      <ul class="rows" data-testid="conversations">
+        <li>
+          <button type="button" class="row here" aria-current=${app.openRoom === HERE ? 'true' : undefined}
+            data-testid=${here ? 'conversation' : undefined} data-id=${here?.id} onClick=${() => app.open(HERE)}>
+            <span class="avatar place" aria-hidden="true"><${Icon} name=${here ? 'flag' : 'walk'} size=${18} /></span>
+            <span class="row-text">
+              <b>${here ? land?.name ?? 'This land' : 'Open ground'}</b>
+              <small>${here ? presence(here) : 'Nobody’s land'}</small>
+            </span>
+            <${Count} of=${here?.unread ?? 0} />
+          </button>
+        </li>
+        ${list.map((conversation) => html`<${TalkRow} key=${conversation.id} conversation=${conversation} />`)}
+      </ul>
+      ${!list.length && html`
+        <p class="aside">Private messages and groups gather here. Pick somebody below to begin.</p>`}
+    </section>`;
+}
+
+function presence({ presentCount: count }) {
+  return count <= 1 ? 'You are here' : `${count} people here`;
+}
+
+function TalkRow({ conversation }) {
+  const app = useApp();
+  const { id, kind, title, unread, others, latestAt } = conversation;
+  const other = kind === 'private' ? app.people.get(others[0]) : null;
+  return html`
+    <li>
+      <button type="button" class="row ${unread ? 'unread' : ''}" data-testid="conversation" data-id=${id}
+        aria-current=${app.openRoom === id ? 'true' : undefined} onClick=${() => app.open(id)}>
+        ${kind === 'group'
+          ? html`<span class="avatar group hue-${others.length % 9}" aria-hidden="true"><${Icon} name="people" size=${18} /></span>`
+          : html`<${Avatar} id=${others[0] ?? id} name=${title} online=${other?.online ?? false} />`}
+        <span class="row-text">
+          <b>${title}</b>
+          <small><${Preview} conversation=${conversation} /></small>
+        </span>
+        <span class="row-end">
+          ${latestAt && html`<time datetime=${latestAt}>${shortTime(latestAt)}</time>`}
+          <${Count} of=${unread} />
+        </span>
+      </button>
+    </li>`;
+}
+
+function Preview({ conversation }) {
+  const app = useApp();
+  const { lastMessage: last, typing, kind } = conversation;
+  if (typing.size) return html`<em>typing…</em>`;
+  if (!last) return 'No messages yet';
+  if (last.deleted) return 'Message deleted';
+  if (last.sender_id === app.hereabouts.user.id) return `You: ${last.content}`;
+  return kind === 'group' ? `${app.people.name(last.sender_id)}: ${last.content}` : last.content;
+}
