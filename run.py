@@ -42,9 +42,14 @@ commands:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python run.py", description=DESCRIPTION, epilog=COMMANDS, formatter_class=argparse.RawTextHelpFormatter
+        prog="python run.py",
+        description=DESCRIPTION,
+        epilog=COMMANDS,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("command", nargs="?", default="serve", choices=("serve", "rotate-keys"), metavar="command")
+    parser.add_argument(
+        "command", nargs="?", default="serve", choices=("serve", "rotate-keys"), metavar="command"
+    )
     settings.add_options(parser)
     options = vars(parser.parse_args(arguments))
     command = options.pop("command")
@@ -135,7 +140,9 @@ def _key_file(chosen: Settings) -> Path:
 
 
 def _keyring(chosen: Settings) -> Keyring:
-    return Keyring.from_setting(chosen.master_keys) if chosen.master_keys else Keyring.create(_key_file(chosen))
+    return (
+        Keyring.from_setting(chosen.master_keys) if chosen.master_keys else Keyring.create(_key_file(chosen))
+    )
 
 
 def _token_secret(chosen: Settings) -> bytes:
@@ -148,7 +155,9 @@ def _token_secret(chosen: Settings) -> bytes:
         path.write_text(new_secret() + new_secret())
     secret = path.read_text().strip().encode()
     if len(secret) < 32:
-        raise BadSetting(f"{path} holds fewer than 32 bytes: delete it, and a new one is made (everybody signs in anew)")
+        raise BadSetting(
+            f"{path} holds fewer than 32 bytes: delete it, and a new one is made (everybody signs in anew)"
+        )
     return secret
 
 
@@ -157,7 +166,10 @@ def _greet(chosen: Settings, port: int) -> None:
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     shown = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host  # noqa: S104
     url = f"{scheme}://{shown}:{port}"
-    print(f"\n  Hereabouts is running.\n\n    demo   {url}/\n    API    {url}/api/docs\n\n  Ctrl-C stops it.\n", flush=True)
+    print(
+        f"\n  Hereabouts is running.\n\n    demo   {url}/\n    API    {url}/api/docs\n\n  Ctrl-C stops it.\n",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

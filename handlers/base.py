@@ -57,7 +57,9 @@ class Base(RequestHandler):
         address = self.request.remote_ip or ""
         if address not in trusted:
             return address
-        hops = [hop.strip() for hop in self.request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        hops = [
+            hop.strip() for hop in self.request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
+        ]
         return next((hop for hop in reversed(hops) if hop not in trusted), address)
 
     def restart_delay(self) -> float:

@@ -93,7 +93,9 @@ async def create_land(call: Call) -> shapes.LandShape:
 
 
 async def update_land(call: Call) -> shapes.LandShape:
-    return land_shape(await call.node.lands.update(call.user_id, call.path["land_id"], call.body), call.user_id)
+    return land_shape(
+        await call.node.lands.update(call.user_id, call.path["land_id"], call.body), call.user_id
+    )
 
 
 async def delete_land(call: Call) -> None:

@@ -43,7 +43,9 @@ class MetricsPage(Base):
         allowed = self.node.settings.metrics
         # A proxy on this machine looks local, but speaks for somebody who is not.
         proxied = "X-Forwarded-For" in self.request.headers or "Forwarded" in self.request.headers
-        if allowed == "off" or (allowed == "loopback" and (proxied or not _is_loopback(self.request.remote_ip))):
+        if allowed == "off" or (
+            allowed == "loopback" and (proxied or not _is_loopback(self.request.remote_ip))
+        ):
             self.refuse(ApiError("not_found", "no such route"))
             return
         self.set_header("Content-Type", Metrics.content_type)

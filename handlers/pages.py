@@ -40,7 +40,9 @@ class Files(Base, StaticFileHandler):
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.set_header("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=()")
+        self.set_header(
+            "Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+        )
         vendored = path.startswith("vendor/")
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if vendored else "no-cache")
 

@@ -112,7 +112,9 @@ class RestHandler(Base):
         if method not in self.routes:
             self.set_header("Allow", ", ".join(self.routes))
             self.set_status(HTTPStatus.METHOD_NOT_ALLOWED)
-            self.finish_json({"error": {"code": "invalid_message", "message": f"expected {' or '.join(self.routes)}"}})
+            self.finish_json(
+                {"error": {"code": "invalid_message", "message": f"expected {' or '.join(self.routes)}"}}
+            )
             return
         route, decoder = self.routes[method]
         self.route = route
@@ -120,7 +122,9 @@ class RestHandler(Base):
             call = Call(self.node, await self._identify(route), path, self._body(decoder), self._query(route))
             reply = await route.serve(call)
         except Exception as error:
-            self.refuse(as_api_error(error, request=f"{route.method} {route.path}", request_id=self.request_id))
+            self.refuse(
+                as_api_error(error, request=f"{route.method} {route.path}", request_id=self.request_id)
+            )
             return
         if isinstance(reply, Reply):
             self.set_status(reply.status)
@@ -132,7 +136,7 @@ class RestHandler(Base):
         else:
             self.finish_json(reply)
 
-    get = post = put = patch = delete = head = _serve  # type: ignore[assignment]
+    get = post = put = patch = delete = head = _serve
 
     async def _identify(self, route: Route) -> Claims | None:
         self.node.admit(self.address, sign_in=route.sign_in)
@@ -148,7 +152,9 @@ class RestHandler(Base):
     def _body(self, decoder: Decoder | None) -> Any:
         most = self.node.settings.body_bytes
         if len(self.request.body) > most:
-            raise ApiError("too_large", f"expected a body of {most} bytes at most, got {len(self.request.body)}")
+            raise ApiError(
+                "too_large", f"expected a body of {most} bytes at most, got {len(self.request.body)}"
+            )
         if decoder is None:
             return None
         if not self.request.body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tornado.web import URLSpec
+from tornado.routing import URLSpec
 
 from handlers import accounts, chat
 from handlers.base import NotFound

@@ -57,7 +57,9 @@ class SocketConnection(Connection):
 
     __slots__ = ("_behind", "_closing", "_gather", "_handler", "_outbox", "_queued", "_stream", "pinged_at")
 
-    def __init__(self, handler: Socket, stream: IOStream, outbox: Outbox, sockets: Sockets, claims: Claims) -> None:
+    def __init__(
+        self, handler: Socket, stream: IOStream, outbox: Outbox, sockets: Sockets, claims: Claims
+    ) -> None:
         now = handler.node.clock.now()
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
         self._handler = handler
@@ -173,7 +175,10 @@ class Socket(Base, WebSocketHandler):
             return
         try:
             claims = await self._identify()
-            if node.settings.rate_limits and len(self.hub.of_user(claims.user_id)) >= node.settings.connections_per_user:
+            if (
+                node.settings.rate_limits
+                and len(self.hub.of_user(claims.user_id)) >= node.settings.connections_per_user
+            ):
                 self.end(errors.try_later(RETRY_SECONDS))
                 return
             person = await node.people.arrive(claims.user_id)
@@ -182,11 +187,12 @@ class Socket(Base, WebSocketHandler):
             refused = error.code != "unavailable"
             self.end(errors.token_refused(error.message) if refused else errors.try_later(1))
             return
-        if self.ws_connection is None or self.ws_connection.is_closing():
+        stream = self.ws_connection.stream if self.ws_connection is not None else None
+        if stream is None or stream.closed():
             node.people.depart(claims.user_id)  # gone while we looked
             return
         outbox = Outbox(node.settings.buffer_bytes)
-        connection = SocketConnection(self, self.ws_connection.stream, outbox, self.sockets, claims)
+        connection = SocketConnection(self, stream, outbox, self.sockets, claims)
         self.connection = connection
         self.client = self.dispatcher.client(connection)
         connection.answer(
@@ -200,7 +206,9 @@ class Socket(Base, WebSocketHandler):
                 "heartbeat_seconds": node.settings.heartbeat_seconds,
             }
         )
-        log.debug("socket_opened", connection_id=connection.id, user_id=claims.user_id, path=self.request.path)
+        log.debug(
+            "socket_opened", connection_id=connection.id, user_id=claims.user_id, path=self.request.path
+        )
         await self.arrived(connection)
 
     # Traffic

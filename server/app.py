@@ -32,7 +32,9 @@ CLOSE_SECONDS: Final = 5.0
 class App:
     """One running server. `start`, then `stop`; `port` is the real one."""
 
-    def __init__(self, settings: Settings, store: Store, token_secret: bytes, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, token_secret: bytes, clock: Clock | None = None
+    ) -> None:
         self.settings = settings
         self.store = store
         self.node = Node(settings, store, token_secret, clock or Clock())
@@ -46,7 +48,7 @@ class App:
         settings = self.settings
         await self.node.load()
         application = Application(
-            url_specs(self.node, self._sockets),  # type: ignore[arg-type]
+            url_specs(self.node, self._sockets),
             log_function=_log_request,
             websocket_max_message_size=settings.message_bytes,
             compress_response=False,
@@ -157,6 +159,9 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 def _log_request(handler: RequestHandler) -> None:
     """Tornado's own line would have the query string, and with it tokens; ours are in `handlers.rest`."""
     if handler.get_status() >= 500:
-        log.warning("server_error", status=handler.get_status(), method=handler.request.method, path=handler.request.path)
-
-
+        log.warning(
+            "server_error",
+            status=handler.get_status(),
+            method=handler.request.method,
+            path=handler.request.path,
+        )

@@ -83,7 +83,14 @@ class CallBook:
         return len(self._calls) - active, active
 
     def initiate(
-        self, call_id: str, caller: str, username: str, connection_id: str, callee: str, call_type: str, now: float
+        self,
+        call_id: str,
+        caller: str,
+        username: str,
+        connection_id: str,
+        callee: str,
+        call_type: str,
+        now: float,
     ) -> list[Tell]:
         mine = self._by_user.get(caller)
         if mine and not mine.active and mine.caller.user_id == callee and mine.callee.user_id == caller:
@@ -178,7 +185,9 @@ class CallBook:
         call = self._calls.get(call_id)
         if call is None or call.deadline is None or call.deadline > now:
             return []
-        lost = any(side.lost_until is not None and side.lost_until <= now for side in (call.caller, call.callee))
+        lost = any(
+            side.lost_until is not None and side.lost_until <= now for side in (call.caller, call.callee)
+        )
         return self._end(call, "disconnected" if lost else "no_answer", now)
 
     def end(self, call: Call, reason: str, now: float) -> list[Tell]:

@@ -181,7 +181,7 @@ def as_api_error(error: BaseException, **context: Any) -> ApiError:
 
 
 def error_event(error: ApiError) -> dict[str, Any]:
-    event = {"type": "error", "code": error.code, "message": error.message}
+    event: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
     if error.retry_after is not None:
         event["retry_after"] = error.retry_after
     return event

@@ -16,21 +16,32 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "hereabouts_requests", "Socket requests by type and outcome", ["type", "outcome"], registry=self.registry
+            "hereabouts_requests",
+            "Socket requests by type and outcome",
+            ["type", "outcome"],
+            registry=self.registry,
         )
         self.rest = Histogram(
-            "hereabouts_rest_seconds", "REST requests by route and status", ["method", "route", "status"],
+            "hereabouts_rest_seconds",
+            "REST requests by route and status",
+            ["method", "route", "status"],
             registry=self.registry,
         )
         self.messages = Counter("hereabouts_messages", "Messages stored", ["kind"], registry=self.registry)
-        self.deliveries = Counter("hereabouts_deliveries", "Frames handed to connections", registry=self.registry)
-        self.closes = Counter("hereabouts_closes", "Sockets closed by us, by code", ["code"], registry=self.registry)
+        self.deliveries = Counter(
+            "hereabouts_deliveries", "Frames handed to connections", registry=self.registry
+        )
+        self.closes = Counter(
+            "hereabouts_closes", "Sockets closed by us, by code", ["code"], registry=self.registry
+        )
         self.storage = Histogram(
             "hereabouts_storage_seconds", "Storage calls", ["operation"], registry=self.registry
         )
         self.loop_lag = Histogram(
-            "hereabouts_loop_lag_seconds", "How late the event loop ran a timer",
-            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5), registry=self.registry,
+            "hereabouts_loop_lag_seconds",
+            "How late the event loop ran a timer",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+            registry=self.registry,
         )
 
     def gauge(self, name: str, help: str, read: Callable[[], float]) -> None:

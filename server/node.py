@@ -55,18 +55,39 @@ class Node:
         self.accounts = Accounts(settings, store.users, store.logins, self.people, self.tokens, clock)
         self.lands = Lands(settings, store.lands, clock)
         self.sessions = Sessions(
-            settings, store.sessions, store.messages, store.writer, self.people, self.lands, chat_broker, clock
+            settings,
+            store.sessions,
+            store.messages,
+            store.writer,
+            self.people,
+            self.lands,
+            chat_broker,
+            clock,
         )
         self.rooms = Rooms(self.chat, chat_broker, self.sessions, self.people, store.writer)
         self.messages = Messages(
-            store.messages, store.writer, self.sessions, self.rooms, self.people, chat_broker, clock, self.metrics
+            store.messages,
+            store.writer,
+            self.sessions,
+            self.rooms,
+            self.people,
+            chat_broker,
+            clock,
+            self.metrics,
         )
         self.proximity = Proximity(self.lands, self.people)
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
         self.calls = Calls(
-            settings, self.signal, signal_broker, self.chat, self.people, self.proximity, store.sessions, clock
+            settings,
+            self.signal,
+            signal_broker,
+            self.chat,
+            self.people,
+            self.proximity,
+            store.sessions,
+            clock,
         )
         renewal = Renewal(self.tokens, self.accounts, clock)
 
@@ -87,7 +108,9 @@ class Node:
         """What is held in memory: every land, and the logins that ended while their tokens live."""
         await self.lands.load()
         self.tokens.load_ended(await self.store.logins.ended())
-        self.store.observe = lambda operation, seconds: self.metrics.storage.labels(operation).observe(seconds)
+        self.store.observe = lambda operation, seconds: self.metrics.storage.labels(operation).observe(
+            seconds
+        )
 
     def admit(self, address: str, *, sign_in: bool) -> None:
         """Counts a REST request of an address; `rate_limited` if there were too many."""

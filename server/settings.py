@@ -33,48 +33,76 @@ class Settings:
     tls_cert: str = setting("", "certificate chain (PEM): serve https and wss by ourselves")
     tls_key: str = setting("", "the certificate's private key (PEM)")
     allowed_origins: tuple[str, ...] = setting(
-        (), "origins, besides the server's own, that browsers may call from (comma-separated, https://host[:port])"
+        (),
+        "origins, besides the server's own, that browsers may call from (comma-separated, https://host[:port])",
     )
     trusted_proxies: tuple[str, ...] = setting(
         (), "addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
     )
     metrics: str = setting(
-        "loopback", "who may read /metrics: a proxied request counts as foreign", choices=("loopback", "everyone", "off")
+        "loopback",
+        "who may read /metrics: a proxied request counts as foreign",
+        choices=("loopback", "everyone", "off"),
     )
-    statistics: bool = setting(True, "whether the open counters (/chat/stats, /ws/stats, /webrtc/active-calls) answer")
+    statistics: bool = setting(
+        True, "whether the open counters (/chat/stats, /ws/stats, /webrtc/active-calls) answer"
+    )
     log_format: str = setting("text", "how log lines are written", choices=("text", "json"))
-    log_level: str = setting("info", "the least level that is logged", choices=("debug", "info", "warning", "error"))
+    log_level: str = setting(
+        "info", "the least level that is logged", choices=("debug", "info", "warning", "error")
+    )
 
     # Where things are kept
-    data_dir: Path = setting(Path("data"), "folder of the local database and of the secrets made at the first run")
-    mongodb_uri: str = setting("", "a MongoDB replica set; without it a local one is started", env="MONGODB_URI")
+    data_dir: Path = setting(
+        Path("data"), "folder of the local database and of the secrets made at the first run"
+    )
+    mongodb_uri: str = setting(
+        "", "a MongoDB replica set; without it a local one is started", env="MONGODB_URI"
+    )
     mongodb_database: str = setting("hereabouts", "name of the database")
-    master_keys: str = setting("", "master keys, Fernet format, newest first; without it a file in the data folder")
+    master_keys: str = setting(
+        "", "master keys, Fernet format, newest first; without it a file in the data folder"
+    )
     storage_timeout: float = setting(
-        5.0, "seconds until a storage call is given up: below the heartbeat, so that waiting never looks like silence"
+        5.0,
+        "seconds until a storage call is given up: below the heartbeat, so that waiting never looks like silence",
     )
     retention_days: int = setting(0, "days that messages are kept; 0 keeps them")
     land_retention_days: int = setting(-1, "the same for lands; -1: as retention_days")
 
     # Who people are
-    token_secret: str = setting("", "HMAC key of the access tokens, 32 bytes or more; without it a file in the data folder")
+    token_secret: str = setting(
+        "", "HMAC key of the access tokens, 32 bytes or more; without it a file in the data folder"
+    )
     token_seconds: int = setting(900, "life of an access token: how long a stolen one serves")
-    refresh_days: int = setting(30, "life of a refresh token: how long one may stay away without signing in again")
+    refresh_days: int = setting(
+        30, "life of a refresh token: how long one may stay away without signing in again"
+    )
     oidc_issuer: str = setting("", "trust this identity provider's tokens instead of our own")
     oidc_audience: str = setting("", "the audience that its tokens must name")
     oidc_key_file: str = setting("", "its public key (PEM) or key set (JWKS)")
     oidc_name_claim: str = setting("preferred_username", "the claim that a new person's name is taken from")
 
     # Limits
-    rate_limits: bool = setting(True, "off takes away rates, throttles and caps on connections, for benchmarks")
-    request_rate: float = setting(50.0, "requests a second on one socket, on average: ten times a busy game client")
+    rate_limits: bool = setting(
+        True, "off takes away rates, throttles and caps on connections, for benchmarks"
+    )
+    request_rate: float = setting(
+        50.0, "requests a second on one socket, on average: ten times a busy game client"
+    )
     request_burst: float = setting(250.0, "requests at once on one socket: five seconds' worth")
     flood_refusals: int = setting(500, "refused requests in a row after which a socket is closed with 4029")
-    login_rate: float = setting(1.0, "sign-ins and sign-ups a second for one address: each costs 45 ms of a core")
-    login_burst: float = setting(200.0, "sign-ins and sign-ups at once for one address: a school behind one router")
+    login_rate: float = setting(
+        1.0, "sign-ins and sign-ups a second for one address: each costs 45 ms of a core"
+    )
+    login_burst: float = setting(
+        200.0, "sign-ins and sign-ups at once for one address: a school behind one router"
+    )
     account_login_rate: float = setting(0.05, "wrong passwords a second for one account")
     account_login_burst: float = setting(10.0, "wrong passwords at once for one account")
-    rest_rate: float = setting(100.0, "REST requests a second for one address, on average: a school behind one router")
+    rest_rate: float = setting(
+        100.0, "REST requests a second for one address, on average: a school behind one router"
+    )
     rest_burst: float = setting(1000.0, "REST requests at once for one address")
     connections_per_user: int = setting(20, "sockets of one user: devices and tabs, generously")
     message_bytes: int = setting(65_536, "largest WebSocket message: the contract's 64 KiB")
@@ -82,29 +110,41 @@ class Settings:
     buffer_bytes: int = setting(
         1_048_576, "bytes that may wait for one slow reader: some 3,000 messages, a minute of a lively room"
     )
-    requests_in_flight: int = setting(64, "messages of one socket that may await their commit before it is read on")
+    requests_in_flight: int = setting(
+        64, "messages of one socket that may await their commit before it is read on"
+    )
     land_side: float = setting(1000.0, "longest side of a land, in units")
     lands_per_user: int = setting(20, "lands that one user may own")
     group_members: int = setting(200, "people in a group session")
-    password_workers: int = setting(2, "threads that hash passwords: more would starve the loop of the machine")
+    password_workers: int = setting(
+        2, "threads that hash passwords: more would starve the loop of the machine"
+    )
 
     # The world
     heartbeat_seconds: float = setting(30.0, "seconds between pings; silent for two of them is gone")
     offline_seconds: float = setting(3.0, "seconds that somebody may be away before others are told")
-    calls: str = setting("anyone", "who may call whom: anyone not blocked, or those who know each other", choices=("anyone", "known"))
+    calls: str = setting(
+        "anyone",
+        "who may call whom: anyone not blocked, or those who know each other",
+        choices=("anyone", "known"),
+    )
     ring_seconds: float = setting(30.0, "seconds a phone rings")
     rejoin_seconds: float = setting(10.0, "seconds that a call waits for a lost connection")
     stun_urls: tuple[str, ...] = setting((), "STUN servers (stun:host:port), comma-separated")
     turn_urls: tuple[str, ...] = setting((), "TURN servers (turn:host:port), comma-separated")
     turn_secret: str = setting("", "the secret shared with the TURN servers (coturn: static-auth-secret)")
     turn_seconds: int = setting(3600, "life of a TURN credential: the longest call that needs no new one")
-    shutdown_seconds: float = setting(20.0, "longest that stopping may take: below the 30 s most supervisors grant")
+    shutdown_seconds: float = setting(
+        20.0, "longest that stopping may take: below the 30 s most supervisors grant"
+    )
 
     def __post_init__(self) -> None:
         if bool(self.tls_cert) != bool(self.tls_key):
             raise BadSetting("tls_cert and tls_key go together: give both or neither")
         if self.token_secret and len(self.token_secret.encode()) < 32:
-            raise BadSetting("token_secret is shorter than 32 bytes (RFC 7518 §3.2): make one with `openssl rand -base64 48`")
+            raise BadSetting(
+                "token_secret is shorter than 32 bytes (RFC 7518 §3.2): make one with `openssl rand -base64 48`"
+            )
         if self.oidc_issuer and not (self.oidc_audience and self.oidc_key_file):
             raise BadSetting("oidc_issuer needs oidc_audience and oidc_key_file")
         if self.turn_urls and not self.turn_secret:
@@ -112,11 +152,20 @@ class Settings:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.metadata["choices"] and value not in field.metadata["choices"]:
-                raise BadSetting(f"{field.name}: expected one of {', '.join(field.metadata['choices'])}, got {value!r}")
+                raise BadSetting(
+                    f"{field.name}: expected one of {', '.join(field.metadata['choices'])}, got {value!r}"
+                )
             least = -1 if field.name == "land_retention_days" else 0
             if isinstance(value, int | float) and not isinstance(value, bool) and not value >= least:
                 raise BadSetting(f"{field.name}: expected a number from {least} up, got {value}")
-        for name in ("heartbeat_seconds", "request_rate", "rest_rate", "login_rate", "account_login_rate", "storage_timeout"):
+        for name in (
+            "heartbeat_seconds",
+            "request_rate",
+            "rest_rate",
+            "login_rate",
+            "account_login_rate",
+            "storage_timeout",
+        ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"{name}: expected more than 0, got {getattr(self, name)}")
 
@@ -141,7 +190,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if field.name in SECRET - {"mongodb_uri"}:
             continue
         shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = {True: "on", False: "off", "": "none"}.get(shown, shown) if not isinstance(shown, Path) else shown
+        shown = (
+            {True: "on", False: "off", "": "none"}.get(shown, shown) if not isinstance(shown, Path) else shown
+        )
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,

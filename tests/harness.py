@@ -98,7 +98,9 @@ class Server:
         )
         return await self._client.fetch(request, raise_error=False)
 
-    async def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> tuple[int, Any]:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None
+    ) -> tuple[int, Any]:
         """(status, the JSON of the answer or None)."""
         response = await self.fetch(method, path, body, token=token)
         return response.code, json.loads(response.body) if response.body else None
@@ -106,7 +108,9 @@ class Server:
     async def person(self, name: str | None = None, **body: Any) -> Person:
         """Registers somebody; a name is made up if none is given."""
         name = name or f"person-{next(self._names)}"
-        status, answer = await self.call("POST", "/auth/register", {"username": name, "password": PASSWORD, **body})
+        status, answer = await self.call(
+            "POST", "/auth/register", {"username": name, "password": PASSWORD, **body}
+        )
         assert status == 201, answer
         return Person(self, answer)
 
@@ -267,7 +271,9 @@ class Socket:
             async with asyncio.timeout(PATIENCE), self._arrived:
                 while not (found := condition()):
                     if self.closed is not None:
-                        raise AssertionError(f"closed with {self.closed} while waiting for {what}; got {self.events}")
+                        raise AssertionError(
+                            f"closed with {self.closed} while waiting for {what}; got {self.events}"
+                        )
                     await self._arrived.wait()
                 return found
         except TimeoutError:

@@ -196,7 +196,13 @@ class CallEnded(TypedDict):
     type: Literal["call_ended"]
     call_id: str
     reason: Literal[
-        "hangup", "cancelled", "rejected", "no_answer", "answered_elsewhere", "disconnected", "server_shutdown"
+        "hangup",
+        "cancelled",
+        "rejected",
+        "no_answer",
+        "answered_elsewhere",
+        "disconnected",
+        "server_shutdown",
     ]
     duration_seconds: float
     ref: NotRequired[str]

@@ -14,10 +14,14 @@ Id = Annotated[str, Meta(min_length=1, max_length=64, description="an opaque id"
 Ref = Annotated[str, Meta(max_length=64, description="comes back with the answer or the error")]
 ClientId = Annotated[str, Meta(min_length=1, max_length=64, description="makes sending again harmless")]
 Content = Annotated[str, Meta(min_length=1, max_length=4000)]
-Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE, description="in units of the world")]
+Coordinate = Annotated[
+    float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE, description="in units of the world")
+]
 Radius = Annotated[float, Meta(ge=1, le=50, description="in units, Chebyshev")]
 Side = Annotated[float, Meta(gt=0, description="in units; the setting land_side bounds it, 1 is the least")]
-WorldId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$", description="a coordinate space")]
+WorldId = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$", description="a coordinate space")
+]
 Seq = Annotated[int, Meta(ge=0, le=2**53, description="a message's place in its room, from 1")]
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.\-]+$")]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -9,7 +9,7 @@ import msgspec
 from server.protocol import limits as L
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
+class Request(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", kw_only=True):
     """Any request may carry `ref`, which its direct answer and any error about it repeat."""
 
     ref: L.Ref | None = None
@@ -100,7 +100,16 @@ class IceCandidate(Request, tag="ice_candidate"):
 
 ChatRequest = JoinRoom | LeaveRoom | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken
 SignalRequest = (
-    CallInitiate | CallAccept | CallReject | CallHangup | CallRejoin | Offer | Answer | IceCandidate | Ping | RenewToken
+    CallInitiate
+    | CallAccept
+    | CallReject
+    | CallHangup
+    | CallRejoin
+    | Offer
+    | Answer
+    | IceCandidate
+    | Ping
+    | RenewToken
 )
 
 

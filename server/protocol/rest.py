@@ -10,11 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 from server.protocol import limits as L
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object in a request."""
 
 
-class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The parameters behind the question mark."""
 
 

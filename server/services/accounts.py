@@ -126,7 +126,9 @@ class Accounts:
 
     async def _end_all(self, user_id: str, *, keep: str | None = None) -> None:
         until = self._tokens_gone_by()
-        for login_id in await self._logins.end_all(user_id, now=self._clock.now(), keep_until=until, keep=keep):
+        for login_id in await self._logins.end_all(
+            user_id, now=self._clock.now(), keep_until=until, keep=keep
+        ):
             self._forget_login(login_id, until)
 
     def _forget_login(self, login_id: str, until: int) -> None:

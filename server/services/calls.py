@@ -103,7 +103,9 @@ class Calls:
             raise ApiError("offline", "this person is not there")
 
     async def _know_each_other(self, a: str, b: str) -> bool:
-        rooms = [{room for connection in self._chat.of_user(user) for room in connection.rooms} for user in (a, b)]
+        rooms = [
+            {room for connection in self._chat.of_user(user) for room in connection.rooms} for user in (a, b)
+        ]
         if rooms[0] & rooms[1]:
             return True
         person, distance = self._people.connected(b), self._proximity.distance(a, b)
@@ -122,12 +124,16 @@ class Calls:
         self._arm(request.call_id)
 
     async def hang_up(self, connection: Connection, request: requests.CallHangup) -> None:
-        tells = self._book.hang_up(connection.user_id, connection.id, request.call_id, self._clock.monotonic())
+        tells = self._book.hang_up(
+            connection.user_id, connection.id, request.call_id, self._clock.monotonic()
+        )
         self._tell(tells, connection, request.ref)
         self._arm(request.call_id)
 
     async def rejoin(self, connection: Connection, request: requests.CallRejoin) -> None:
-        self._tell(self._book.rejoin(connection.user_id, connection.id, request.call_id), connection, request.ref)
+        self._tell(
+            self._book.rejoin(connection.user_id, connection.id, request.call_id), connection, request.ref
+        )
         self._arm(request.call_id)
 
     async def describe(self, connection: Connection, request: requests.Offer | requests.Answer) -> None:

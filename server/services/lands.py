@@ -77,7 +77,9 @@ class Lands:
                 raise invalid("x, y and radius go together")
             ids = index.within(x, y, radius if radius is not None else 10.0)
         else:
-            x0, y0, x1, y1 = box if has_box else (-MAX_COORDINATE, -MAX_COORDINATE, MAX_COORDINATE, MAX_COORDINATE)
+            x0, y0, x1, y1 = (
+                box if has_box else (-MAX_COORDINATE, -MAX_COORDINATE, MAX_COORDINATE, MAX_COORDINATE)
+            )
             if x0 is None or y0 is None or x1 is None or y1 is None:
                 raise invalid("x0, y0, x1 and y1 go together")
             if x0 > x1 or y0 > y1:
@@ -111,7 +113,9 @@ class Lands:
     async def update(self, user_id: str, land_id: str, body: rest.UpdateLand) -> Land:
         async with self._changing:
             before = self._owned(user_id, land_id)
-            given = {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
+            given = {
+                name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET
+            }
             if "invited_ids" in given:
                 given["invited"] = frozenset(given.pop("invited_ids"))
             land = replace(before, **given)

@@ -98,7 +98,9 @@ class Messages:
     def _submit(
         self, session: Session, user_id: str, username: str, content: str, client_id: str | None
     ) -> asyncio.Future[Commit]:
-        message = NewMessage(new_id(), session.id, session.kind, user_id, content, self._clock.now(), client_id)
+        message = NewMessage(
+            new_id(), session.id, session.kind, user_id, content, self._clock.now(), client_id
+        )
         self._under_way[message.id] = (session, username)
         if len(self._under_way) > UNSETTLED:
             self._under_way.popitem(last=False)
@@ -140,7 +142,9 @@ class Messages:
         if query.before is not None and query.after is not None:
             raise invalid("expected before or after, got both")
         session = await self._sessions.require(user_id, session_id)
-        page = await self._stored.page(session.id, before=query.before, after=query.after, limit=query.limit + 1)
+        page = await self._stored.page(
+            session.id, before=query.before, after=query.after, limit=query.limit + 1
+        )
         more = len(page) > query.limit
         page = page[: query.limit]
         senders = await self._people.known({message.sender_id for message in page})

@@ -70,7 +70,13 @@ class Proximity:
             if len(found) == NEARBY:
                 return found, True
             found.append(
-                {"user_id": hit.key, "username": other.username, "x": hit.x, "y": hit.y, "distance": hit.distance}
+                {
+                    "user_id": hit.key,
+                    "username": other.username,
+                    "x": hit.x,
+                    "y": hit.y,
+                    "distance": hit.distance,
+                }
             )
         return found, False
 

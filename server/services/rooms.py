@@ -30,7 +30,9 @@ TYPING_SECONDS: Final = 3.0
 class Rooms:
     """The rooms of the chat hub."""
 
-    def __init__(self, hub: Hub, broker: Broker, sessions: Sessions, people: People, writer: MessageWriter) -> None:
+    def __init__(
+        self, hub: Hub, broker: Broker, sessions: Sessions, people: People, writer: MessageWriter
+    ) -> None:
         self._hub = hub
         self._broker = broker
         self._sessions = sessions
@@ -64,7 +66,8 @@ class Rooms:
                 "room_id": room_id,
                 "kind": session.kind,
                 "members": [
-                    member_shape(member, self._people.name(member)) for member in self.visible(room_id, MEMBERS_NAMED)
+                    member_shape(member, self._people.name(member))
+                    for member in self.visible(room_id, MEMBERS_NAMED)
                 ],
                 "member_count": self.count(room_id),
                 "last_seq": last_seq,
@@ -186,7 +189,12 @@ class Rooms:
         if self._crowded(room_id):
             self._tell_count(room_id)
             return
-        event = {"type": "user_joined", "room_id": room_id, "user_id": user_id, "username": self._people.name(user_id)}
+        event = {
+            "type": "user_joined",
+            "room_id": room_id,
+            "user_id": user_id,
+            "username": self._people.name(user_id),
+        }
         self._broker.publish(ToRoom(room_id, but_user=user_id), event)
 
     def _tell_left(self, room_id: str, user_id: str) -> None:

@@ -293,7 +293,12 @@ class Sessions:
     def _tell_members(
         self, session: Session, audience: Collection[str], added: Sequence[object], removed: Sequence[str]
     ) -> None:
-        event = {"type": "members_changed", "room_id": session.id, "added": list(added), "removed": list(removed)}
+        event = {
+            "type": "members_changed",
+            "room_id": session.id,
+            "added": list(added),
+            "removed": list(removed),
+        }
         self._broker.publish(ToUsers(audience), event)
 
     async def _require_group(self, user_id: str, session_id: str) -> Session:
