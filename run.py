@@ -89,11 +89,8 @@ async def serve(chosen: Settings) -> None:
 
 async def rotate_keys(chosen: Settings) -> None:
     """Beside a running server it uses that one's database; otherwise it starts it for as long as it takes."""
-    if chosen.master_keys:
-        # The keys are not ours to write: the operator has put the new one in front.
-        keyring = _keyring(chosen)
-    else:
-        keyring = Keyring.from_file(_key_file(chosen))
+    # A setting is not ours to write: there the operator has put the new key in front.
+    keyring = _keyring(chosen) if chosen.master_keys else Keyring.from_file(_key_file(chosen))
     uri = chosen.mongodb_uri or LocalMongod.running_uri(chosen.data_dir)
     if uri:
         await _rotate(uri, keyring, chosen)
@@ -115,7 +112,7 @@ async def _rotate(uri: str, keyring: Keyring, chosen: Settings) -> None:
             keyring.add_key()
             result = await rewrap(database, keyring, progress)
     finally:
-        database.close()
+        await database.close()
     print(f"{result.rewrapped} data keys are now under master key {result.key_id}")
     print("Keep the older keys for as long as a backup from before may be restored.")
 
@@ -164,7 +161,7 @@ def _token_secret(chosen: Settings) -> bytes:
 def _greet(chosen: Settings, port: int) -> None:
     scheme = "https" if chosen.tls else "http"
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    shown = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host  # noqa: S104
+    shown = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
     url = f"{scheme}://{shown}:{port}"
     print(
         f"\n  Hereabouts is running.\n\n    demo   {url}/\n    API    {url}/api/docs\n\n  Ctrl-C stops it.\n",

@@ -1,4 +1,4 @@
-"""What every handler has: the node, a request id, the caller's address and token, the origin rule, plain error bodies."""
+"""What every handler has: the node, a request id, the caller's address and token, the origin rule, error bodies."""
 
 from __future__ import annotations
 

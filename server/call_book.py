@@ -138,10 +138,8 @@ class CallBook:
 
     def hang_up(self, user_id: str, connection_id: str, call_id: str, now: float) -> list[Tell]:
         call = self._own(user_id, call_id)
-        if call.active:
-            reason = "hangup"
-        else:
-            reason = "cancelled" if user_id == call.caller.user_id else "rejected"
+        unanswered = "cancelled" if user_id == call.caller.user_id else "rejected"
+        reason = "hangup" if call.active else unanswered
         tells = self._end(call, reason, now)
         if not any(tell.user_id == user_id and tell.only in (None, connection_id) for tell in tells):
             # Hung up from another device than the one that speaks: that one hears of it too.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 
 
 class Pacer:
-    """For each key: the first is told at once, what comes within `interval` seconds replaces one another until its end."""
+    """For each key, the first is told at once; of what comes in the next `interval` seconds, the last at their end."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval

@@ -189,16 +189,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for field in dataclasses.fields(Settings):
         if field.name in SECRET - {"mongodb_uri"}:
             continue
-        shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = (
-            {True: "on", False: "off", "": "none"}.get(shown, shown) if not isinstance(shown, Path) else shown
-        )
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
             metavar="|".join(field.metadata["choices"]) or field.name.rpartition("_")[2].upper(),
-            help=f"{field.metadata['help']} [{env_name(field)}; {shown}]".replace("%", "%%"),
+            help=f"{field.metadata['help']} [{env_name(field)}; {shown_default(field)}]".replace("%", "%%"),
         )
+
+
+def shown_default(field: dataclasses.Field[Any]) -> str:
+    """A default as help and documentation print it."""
+    if isinstance(field.default, bool):
+        return "on" if field.default else "off"
+    if isinstance(field.default, tuple):
+        return ",".join(field.default) or "none"
+    return str(field.default) or "none"
 
 
 def load(options: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> Settings:
