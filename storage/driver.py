@@ -90,8 +90,9 @@ class Database:
             answer: dict[str, Any] = await self._client.admin.command(command)
         return answer
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self) -> None:
+        """Tells the database goodbye, which takes as long as it does not answer: not on this thread."""
+        await asyncio.to_thread(self._client.close)
 
     @asynccontextmanager
     async def operation(self, name: str) -> AsyncIterator[None]:

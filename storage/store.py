@@ -62,7 +62,7 @@ class Store:
             await check_keys(connected, keyring)
             store = cls(connected, keyring, commit_limit=commit_limit)
         except BaseException:
-            connected.close()
+            await connected.close()
             raise
         try:
             await store.sessions.finish_deletions()
@@ -87,7 +87,7 @@ class Store:
     async def close(self) -> None:
         """What was submitted to the writer gets its outcome first."""
         await self.writer.close()
-        self.database.close()
+        await self.database.close()
 
 
 async def connect(uri: str, *, database: str, timeout: float, observe: Observe | None = None) -> Database:
@@ -110,7 +110,7 @@ async def connect(uri: str, *, database: str, timeout: float, observe: Observe |
     try:
         await _check(connected, hosts, timeout)
     except BaseException:
-        connected.close()
+        await connected.close()
         raise
     return connected
 

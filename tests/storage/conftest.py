@@ -71,7 +71,9 @@ def new_message(
 
 async def write(store: Store, *contents: str, session_id: str = "land", **fields: Any) -> list[Message]:
     """Writes one message for each content, in order."""
-    futures = [store.writer.submit(new_message(session_id, content=content, **fields)) for content in contents]
+    futures = [
+        store.writer.submit(new_message(session_id, content=content, **fields)) for content in contents
+    ]
     return [(await future).message for future in futures]
 
 

@@ -8,7 +8,9 @@ from storage.errors import Duplicate
 from storage.records import Land
 from storage.store import Store
 
-GARDEN = Land("garden", "main", "The garden", -2.5, 1e9, 10, 20.25, "ann", "invited", frozenset({"bob", "cid"}), 7)
+GARDEN = Land(
+    "garden", "main", "The garden", -2.5, 1e9, 10, 20.25, "ann", "invited", frozenset({"bob", "cid"}), 7
+)
 SHED = Land("shed", "main", "The shed", 0, 0, 1, 1, "bob", "open", frozenset(), 8)
 
 

@@ -79,7 +79,9 @@ async def test_a_token_made_while_its_login_ends_is_worth_nothing(store: Store) 
     """A refresh that was under way when the login ended leaves a token that nobody can use."""
     await store.logins.create(LOGIN, b"1", NOW + HOUR)
     await store.logins.end("login", now=NOW, keep_until=NOW + HOUR)
-    await store.database["refresh_tokens"].insert_one({"_id": b"late", "login_id": "login", "expires_at": NOW * 2})
+    await store.database["refresh_tokens"].insert_one(
+        {"_id": b"late", "login_id": "login", "expires_at": NOW * 2}
+    )
     with pytest.raises(RefreshTokenUnknown):
         await rotate(store, b"late", b"2")
 
@@ -100,8 +102,14 @@ async def test_what_has_expired_is_left_to_the_database(store: Store) -> None:
     """Tokens, logins and revocations carry the date at which the database itself removes them."""
     await store.logins.create(LOGIN, b"1", NOW + HOUR)
     await store.logins.end("other", now=NOW, keep_until=NOW + HOUR)
-    for collection, field in [("refresh_tokens", "expires_at"), ("logins", "expires_at"), ("ended_logins", "keep_until")]:
+    for collection, field in [
+        ("refresh_tokens", "expires_at"),
+        ("logins", "expires_at"),
+        ("ended_logins", "keep_until"),
+    ]:
         indexes = await store.database[collection].index_information()
-        assert [index["key"] for index in indexes.values() if index.get("expireAfterSeconds") == 0] == [[(field, 1)]]
+        assert [index["key"] for index in indexes.values() if index.get("expireAfterSeconds") == 0] == [
+            [(field, 1)]
+        ]
         dated = {field: {"$type": "date"}}
         assert await store.database[collection].count_documents(dated) == 1
