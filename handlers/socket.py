@@ -21,8 +21,8 @@ from server.errors import Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
 from server.ids import new_id
-from server.node import Node
 from server.logs import log
+from server.node import Node
 from server.outbox import Outbox, Overflow
 from server.protocol.limits import PROTOCOL_VERSION
 from server.services.tokens import Claims

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 from server.clock import Clock
-from server.protocol.shapes import IceServersShape, IceServerShape
+from server.protocol.shapes import IceServerShape, IceServersShape
 from server.settings import Settings
 
 

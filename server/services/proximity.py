@@ -13,8 +13,8 @@ from server.protocol import requests, rest
 from server.protocol.events import NearbyUser
 from server.protocol.limits import DEFAULT_RADIUS
 from server.protocol.shapes import ParticipantShape, ParticipantsShape
-from spatial.shapes import Rectangle
 from spatial.positions import PositionIndex
+from spatial.shapes import Rectangle
 
 if TYPE_CHECKING:
     from server.services.lands import Lands

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from server.broker import Broker, ToRoom
-from server.errors import ApiError, invalid
+from server.errors import ApiError
 from server.hub import Connection, Hub
 from server.pacing import Pacer
 from server.protocol import requests
