@@ -90,20 +90,20 @@ async def active_calls(call: Call) -> shapes.CallStatsShape:
 ROUTES = [
     Route(
         "POST", "/auth/register", register, "Make an account and sign in", shapes.TokenPairShape, 201,
-        token="none", body=rest.Register, errors=("conflict",), sign_in=True,
+        token="none", body=rest.Register, errors=("not_found", "conflict"), sign_in=True,
     ),
     Route(
         "POST", "/auth/login", login, "Sign in", shapes.TokenPairShape,
-        token="none", body=rest.Login, errors=("unauthorized",), sign_in=True,
+        token="none", body=rest.Login, errors=("unauthorized", "not_found"), sign_in=True,
     ),
     Route(
         "POST", "/auth/refresh", refresh, "Trade a refresh token for a new pair", shapes.TokenPairShape,
-        token="none", body=rest.Refresh, errors=("unauthorized",),
+        token="none", body=rest.Refresh, errors=("unauthorized", "not_found"),
     ),
     Route("POST", "/auth/logout", logout, "End this login and close its sockets", status=204),
     Route(
         "POST", "/auth/password", change_password, "Change the password; other logins end", status=204,
-        body=rest.ChangePassword, errors=("forbidden",), sign_in=True,
+        body=rest.ChangePassword, errors=("forbidden", "not_found"), sign_in=True,
     ),
     Route("POST", "/auth/ticket", ticket, "A single-use ticket for a WebSocket URL", shapes.TicketShape),
     Route("GET", "/auth/me", me, "The caller", shapes.MeShape),
@@ -115,5 +115,8 @@ ROUTES = [
     Route("PUT", "/users/{user_id}/block", block, "Block a user", status=204, errors=("not_found",)),
     Route("DELETE", "/users/{user_id}/block", unblock, "Unblock a user", status=204),
     Route("GET", "/webrtc/ice-servers", ice_servers, "STUN and TURN servers for calls", shapes.IceServersShape),
-    Route("GET", "/webrtc/active-calls", active_calls, "How many calls there are", shapes.CallStatsShape, token="none"),
+    Route(
+        "GET", "/webrtc/active-calls", active_calls, "How many calls there are", shapes.CallStatsShape,
+        token="none", errors=("not_found",),
+    ),
 ]  # fmt: skip

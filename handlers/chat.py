@@ -132,7 +132,7 @@ ROUTES = [
     ),
     Route(
         "POST", f"{SESSION}/messages", post_message, "Send a message; 200 repeats what the same client_id made",
-        shapes.MessageShape, 201, also=(200,), body=rest.PostMessage, errors=("forbidden", "not_found"),
+        shapes.MessageShape | shapes.DeletedShape, 201, also=(200,), body=rest.PostMessage, errors=("forbidden", "not_found"),
     ),
     Route(
         "DELETE", f"{SESSION}/messages/{{message_id}}", delete_message, "Delete an own message",
@@ -146,8 +146,14 @@ ROUTES = [
         "POST", "/chat/land/{land_id}/session", land_session, "A land's session", shapes.SessionShape, 201,
         also=(200,), errors=("not_found",),
     ),
-    Route("GET", "/chat/stats", chat_stats, "How much is stored", shapes.ChatStatsShape, token="none"),
-    Route("GET", "/ws/stats", socket_stats, "How many are connected", shapes.SocketStatsShape, token="none"),
+    Route(
+        "GET", "/chat/stats", chat_stats, "How much is stored", shapes.ChatStatsShape,
+        token="none", errors=("not_found",),
+    ),
+    Route(
+        "GET", "/ws/stats", socket_stats, "How many are connected", shapes.SocketStatsShape,
+        token="none", errors=("not_found",),
+    ),
     Route(
         "GET", "/ws/online-users", online_users, "Who is online; without a token, how many",
         shapes.OnlineShape, token="optional", query=rest.Page,

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from server.protocol.shapes import MemberShape, MessageShape, SessionShape
+from server.protocol.limits import Time
+from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape
 
 
 class Connected(TypedDict):
+    """Opens every connection."""
+
     type: Literal["connected"]
     protocol: int
     user_id: str
     username: str
     connection_id: str
-    server_time: str
+    server_time: Time
     heartbeat_seconds: float
 
 
 class JoinedRoom(TypedDict):
+    """Who is present, the 50 longest at most. Every message above `last_seq` follows this event."""
+
     type: Literal["joined_room"]
     room_id: str
     kind: Literal["land", "private", "group"]
@@ -28,12 +33,16 @@ class JoinedRoom(TypedDict):
 
 
 class LeftRoom(TypedDict):
+    """The room is left: on request, or because the land no longer lets the user in."""
+
     type: Literal["left_room"]
     room_id: str
     ref: NotRequired[str]
 
 
 class UserJoined(TypedDict):
+    """Somebody is in a joined room now, with their first connection there."""
+
     type: Literal["user_joined"]
     room_id: str
     user_id: str
@@ -41,32 +50,42 @@ class UserJoined(TypedDict):
 
 
 class UserLeft(TypedDict):
+    """Somebody is gone from a joined room, with their last connection there."""
+
     type: Literal["user_left"]
     room_id: str
     user_id: str
 
 
 class RoomCount(TypedDict):
+    """Takes the place of names where more than 100 are in a land; once a second at most."""
+
     type: Literal["room_count"]
     room_id: str
     member_count: int
 
 
 class MessageAck(TypedDict):
+    """The message is stored for good. It and the sender's own `message` come in either order."""
+
     type: Literal["message_ack"]
     client_id: str | None
     message_id: str
     room_id: str
     seq: int
-    created_at: str
+    created_at: Time
     ref: NotRequired[str]
 
 
 class Message(MessageShape):
+    """Said in a joined land, or in any private or group session of the user. The sender gets it too."""
+
     type: Literal["message"]
 
 
 class MessageDeleted(TypedDict):
+    """Its sender has deleted a message; its place in the order stays."""
+
     type: Literal["message_deleted"]
     room_id: str
     id: str
@@ -74,6 +93,8 @@ class MessageDeleted(TypedDict):
 
 
 class Typing(TypedDict):
+    """Somebody writes, or has stopped; at most once a person and 3 s, never in a crowded land."""
+
     type: Literal["typing"]
     room_id: str
     user_id: str
@@ -82,6 +103,8 @@ class Typing(TypedDict):
 
 
 class Read(TypedDict):
+    """How far somebody has read: the user on any connection, or another member of the session."""
+
     type: Literal["read"]
     room_id: str
     user_id: str
@@ -90,6 +113,8 @@ class Read(TypedDict):
 
 
 class LocationUpdated(TypedDict):
+    """Where the user stands now, and in which land."""
+
     type: Literal["location_updated"]
     world_id: str
     x: float
@@ -107,6 +132,8 @@ class NearbyUser(TypedDict):
 
 
 class NearbyUsers(TypedDict):
+    """Who is within the radius, nearest first, 100 at most; `more` if there are others."""
+
     type: Literal["nearby_users"]
     radius: float
     users: list[NearbyUser]
@@ -115,23 +142,31 @@ class NearbyUsers(TypedDict):
 
 
 class Pong(TypedDict):
+    """The server is there."""
+
     type: Literal["pong"]
-    server_time: str
+    server_time: Time
     ref: NotRequired[str]
 
 
 class TokenRenewed(TypedDict):
+    """The connection lives as long as the new token."""
+
     type: Literal["token_renewed"]
-    expires_at: str
+    expires_at: Time
     ref: NotRequired[str]
 
 
 class SessionCreated(TypedDict):
+    """The user is in a private or group session that is new, or new to them."""
+
     type: Literal["session_created"]
     session: SessionShape
 
 
 class MembersChanged(TypedDict):
+    """Some came to a group, or left it; those who were removed hear it as well."""
+
     type: Literal["members_changed"]
     room_id: str
     added: list[MemberShape]
@@ -139,33 +174,43 @@ class MembersChanged(TypedDict):
 
 
 class RoomClosed(TypedDict):
+    """The land is deleted, and its room with it."""
+
     type: Literal["room_closed"]
     room_id: str
 
 
 class PresenceUpdate(TypedDict):
+    """Somebody near, or in a shared private or group room, is online, or has been gone for 3 s."""
+
     type: Literal["presence_update"]
     user_id: str
     username: str
     status: Literal["online", "offline"]
-    last_seen: str
+    last_seen: Time
 
 
 class Error(TypedDict):
+    """A request was refused and did nothing. The connection goes on."""
+
     type: Literal["error"]
-    code: str
+    code: ErrorCode
     message: str
     ref: NotRequired[str]
     retry_after: NotRequired[float]
 
 
 class CallInitiated(TypedDict):
+    """It rings at the other side."""
+
     type: Literal["call_initiated"]
     call_id: str
     ref: NotRequired[str]
 
 
 class IncomingCall(TypedDict):
+    """It rings: on every connection of the user, also on one opened while it does."""
+
     type: Literal["incoming_call"]
     call_id: str
     caller_id: str
@@ -174,11 +219,15 @@ class IncomingCall(TypedDict):
 
 
 class CallAccepted(TypedDict):
+    """The callee has picked up."""
+
     type: Literal["call_accepted"]
     call_id: str
 
 
 class CallStarted(TypedDict):
+    """The call is on, for both sides. The caller sends an `offer` next."""
+
     type: Literal["call_started"]
     call_id: str
     peer_id: str
@@ -187,12 +236,16 @@ class CallStarted(TypedDict):
 
 
 class CallRejected(TypedDict):
+    """The callee has declined."""
+
     type: Literal["call_rejected"]
     call_id: str
     ref: NotRequired[str]
 
 
 class CallEnded(TypedDict):
+    """The call is over. The duration counts from its acceptance."""
+
     type: Literal["call_ended"]
     call_id: str
     reason: Literal[
@@ -209,22 +262,30 @@ class CallEnded(TypedDict):
 
 
 class CallRejoined(TypedDict):
+    """This connection now speaks for the user in the call."""
+
     type: Literal["call_rejoined"]
     call_id: str
     ref: NotRequired[str]
 
 
 class PeerReconnecting(TypedDict):
+    """The other side's connection is lost; the call waits for it for 10 s."""
+
     type: Literal["peer_reconnecting"]
     call_id: str
 
 
 class PeerReconnected(TypedDict):
+    """The other side is back, on another connection."""
+
     type: Literal["peer_reconnected"]
     call_id: str
 
 
 class OfferEvent(TypedDict):
+    """The other side's session description."""
+
     type: Literal["offer"]
     call_id: str
     sdp: str
@@ -232,6 +293,8 @@ class OfferEvent(TypedDict):
 
 
 class AnswerEvent(TypedDict):
+    """The other side's answer to an `offer`."""
+
     type: Literal["answer"]
     call_id: str
     sdp: str
@@ -239,6 +302,8 @@ class AnswerEvent(TypedDict):
 
 
 class IceCandidateEvent(TypedDict):
+    """A candidate of the other side, or null at the end of candidates."""
+
     type: Literal["ice_candidate"]
     call_id: str
     candidate: dict[str, Any] | None

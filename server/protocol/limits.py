@@ -32,4 +32,7 @@ GroupName = Annotated[str, Meta(min_length=1, max_length=64)]
 Access = Literal["open", "invited"]
 CallType = Literal["audio", "video"]
 UserIds = Annotated[list[Id], Meta(min_length=1, max_length=200)]
+Time = Annotated[
+    str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})
+]
 Sdp = Annotated[str, Meta(min_length=1, max_length=32_768)]

@@ -19,30 +19,42 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", kw_o
 
 
 class JoinRoom(Request, tag="join_room"):
+    """Be present in a room: a land, or a private or group session that one is a member of."""
+
     room_id: L.Id
 
 
 class LeaveRoom(Request, tag="leave_room"):
+    """Leave a room; the session stays. Leaving a room that was not joined succeeds."""
+
     room_id: L.Id
 
 
 class SendMessage(Request, tag="send_message"):
+    """Say something in a room. Sending again with the same `client_id` is harmless."""
+
     room_id: L.Id
     content: L.Content
     client_id: L.ClientId | None = None
 
 
 class Typing(Request, tag="typing"):
+    """Tell the others in the room that one writes, or has stopped. There is no answer."""
+
     room_id: L.Id
     is_typing: bool
 
 
 class MarkRead(Request, tag="mark_read"):
+    """Everything up to `seq` is read. Never goes back; above the room's last `seq` is an error."""
+
     room_id: L.Id
     seq: L.Seq
 
 
 class UpdateLocation(Request, tag="update_location"):
+    """Where the user stands now. `radius` says how far around `nearby_users` looks."""
+
     x: L.Coordinate
     y: L.Coordinate
     world_id: L.WorldId = "main"
@@ -50,10 +62,12 @@ class UpdateLocation(Request, tag="update_location"):
 
 
 class Ping(Request, tag="ping"):
-    pass
+    """Asks for a `pong`: whether the way to the server and back works, and its clock."""
 
 
 class RenewToken(Request, tag="renew_token"):
+    """A fresh access token, before the one that the connection was opened with expires."""
+
     access_token: L.Secret
 
 
@@ -61,32 +75,46 @@ class RenewToken(Request, tag="renew_token"):
 
 
 class CallInitiate(Request, tag="call_initiate"):
+    """Call somebody. Where the two call each other, the second call accepts the first."""
+
     callee_id: L.Id
     call_type: L.CallType
 
 
 class CallAccept(Request, tag="call_accept"):
+    """Pick up, on this connection."""
+
     call_id: L.Id
 
 
 class CallReject(Request, tag="call_reject"):
+    """Decline."""
+
     call_id: L.Id
 
 
 class CallHangup(Request, tag="call_hangup"):
+    """End a call, or take one back while it rings."""
+
     call_id: L.Id
 
 
 class CallRejoin(Request, tag="call_rejoin"):
+    """After a lost connection: this one takes its place. The call waits for it for 10 s."""
+
     call_id: L.Id
 
 
 class Offer(Request, tag="offer"):
+    """A session description for the other side. The caller offers first, later either may."""
+
     call_id: L.Id
     sdp: L.Sdp
 
 
 class Answer(Request, tag="answer"):
+    """The session description that answers an `offer`."""
+
     call_id: L.Id
     sdp: L.Sdp
 

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
+from server.protocol.limits import Time
+
+RestErrorCode = Literal[
+    "invalid_message", "unauthorized", "forbidden", "not_found", "conflict", "too_large", "rate_limited", "unavailable"
+]  # fmt: skip
+ErrorCode = RestErrorCode | Literal["not_joined", "busy", "offline"]  # what only sockets say
+
 
 class UserShape(TypedDict):
     id: str
@@ -20,6 +27,8 @@ class MeShape(UserShape):
 
 
 class LandShape(TypedDict):
+    """A parcel of a world. `invited_ids` is shown to its owner alone; without an owner, the account is deleted."""
+
     id: str
     world_id: str
     name: str
@@ -29,7 +38,7 @@ class LandShape(TypedDict):
     height: float
     owner_id: str | None
     access: Literal["open", "invited"]
-    invited_ids: NotRequired[list[str]]  # to the owner alone
+    invited_ids: NotRequired[list[str]]
 
 
 class MemberShape(TypedDict):
@@ -38,17 +47,21 @@ class MemberShape(TypedDict):
 
 
 class MessageShape(TypedDict):
+    """What was said. The sender is null once that account is deleted."""
+
     id: str
     room_id: str
     seq: int
-    sender_id: str | None  # null once the sender's account is deleted
+    sender_id: str | None
     sender_username: str | None
     content: str
-    created_at: str
+    created_at: Time
     client_id: NotRequired[str]
 
 
 class DeletedShape(TypedDict):
+    """What history keeps of a deleted message: its place."""
+
     id: str
     room_id: str
     seq: int
@@ -56,6 +69,8 @@ class DeletedShape(TypedDict):
 
 
 class SessionShape(TypedDict):
+    """A chat room that lasts. A land has `name` and `member_count`, a group `name` and `members`."""
+
     id: str
     kind: Literal["land", "private", "group"]
     name: NotRequired[str]
@@ -110,7 +125,7 @@ class OnlineUserShape(TypedDict):
     user_id: str
     username: str
     status: Literal["online"]
-    last_seen: str
+    last_seen: Time
     connections: int
 
 
@@ -152,7 +167,7 @@ class IceServersShape(TypedDict):
 
 
 class ErrorBody(TypedDict):
-    code: str
+    code: RestErrorCode
     message: str
     retry_after: NotRequired[float]
 
