@@ -156,8 +156,15 @@ class Settings:
                     f"{field.name}: expected one of {', '.join(field.metadata['choices'])}, got {value!r}"
                 )
             least = -1 if field.name == "land_retention_days" else 0
-            if isinstance(value, int | float) and not isinstance(value, bool) and not value >= least:
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and not least <= value < float("inf")
+            ):
                 raise BadSetting(f"{field.name}: expected a number from {least} up, got {value}")
+        if self.port > 65_535:
+            # The resolver takes it modulo 65,536: we would listen somewhere else.
+            raise BadSetting(f"port: expected 65535 at most, got {self.port}")
         for name in (
             "heartbeat_seconds",
             "request_rate",

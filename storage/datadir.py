@@ -24,10 +24,13 @@ class DataDir:
         self._lock: int | None = None
 
     def acquire(self) -> None:
-        """Makes the folder if there is none. Raises DataDirInUse."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        """Makes the folder if there is none. Raises DataDirInUse, or StorageError where it cannot be had."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(f"the data folder {self.path} cannot be used: {error.strerror}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
