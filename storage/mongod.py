@@ -254,7 +254,7 @@ def _make_primary(process: subprocess.Popen[bytes], port: int) -> None:
     """
     deadline = monotonic() + _START_SECONDS
     client: MongoClient[dict[str, Any]] = MongoClient(
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=5_000
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=200, socketTimeoutMS=5_000
     )
     ours = f"127.0.0.1:{port}"
     with client:
