@@ -101,6 +101,9 @@ class RestHandler(Base):
         if origin and not self.is_own_origin(origin):
             self.refuse(forbidden("this origin may not call"))
 
+    def compute_etag(self) -> None:
+        """None: answers are not cached, and hashing each of them would be for nothing."""
+
     def options(self, **path: str) -> None:
         self.set_header("Access-Control-Allow-Methods", ", ".join(self.routes))
         self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type")

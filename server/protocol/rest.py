@@ -77,7 +77,7 @@ class PostMessage(Body):
 
 
 class Around(Query):
-    radius: L.Radius = 5.0
+    radius: L.Radius = L.DEFAULT_RADIUS
 
 
 class FindLands(Query):

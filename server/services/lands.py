@@ -129,11 +129,16 @@ class Lands:
     async def delete(self, user_id: str, land_id: str) -> None:
         async with self._changing:
             land = self._owned(user_id, land_id)
-            await self._stored.delete(land_id)
             del self._lands[land_id]
             self._worlds[land.world_id].remove(land_id)
-        if self.on_deleted:
-            await self.on_deleted(land)
+            try:
+                # What was said there first: a crash in between must not leave it behind without its land.
+                if self.on_deleted:
+                    await self.on_deleted(land)
+                await self._stored.delete(land_id)
+            except BaseException:
+                self._place(land)
+                raise
 
     async def disown(self, owner_id: str) -> None:
         """The owner's account is going: the lands and what was said there stay, without an owner."""

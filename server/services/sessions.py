@@ -190,7 +190,8 @@ class Sessions:
             "unread": last_seq - read_seq,
         }
         if session.kind == "land":
-            shape["name"] = self._lands.get(session.id).name
+            if (land := self._lands.find(session.id)) is not None:
+                shape["name"] = land.name
             shape["member_count"] = self.count_present(session.id)
         else:
             shape["members"] = [user_shape(users[member]) for member in session.members if member in users]
@@ -289,6 +290,8 @@ class Sessions:
             self.on_members_changed(session, after)
             # The one who goes is told too: other devices should drop the group.
             self._tell_members(after, [*after.members, member_id], [], [member_id])
+        if not after.members:
+            await self.delete(after.id)
 
     def _tell_members(
         self, session: Session, audience: Collection[str], added: Sequence[object], removed: Sequence[str]
@@ -308,7 +311,7 @@ class Sessions:
         return session
 
     async def delete(self, session_id: str) -> None:
-        """A land is gone: its messages and their key too."""
+        """A land is gone, or the last of a group: its messages and their key go too."""
         self._cache.pop(session_id, None)
         await self._stored.delete(session_id)
 
