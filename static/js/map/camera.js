@@ -9,7 +9,7 @@ export class Camera {
   constructor() {
     this.x = 0;
     this.y = 0;
-    this.scale = 14;
+    this.scale = 17;
     this.width = 1; // CSS pixels
     this.height = 1;
     this.following = true;
@@ -60,6 +60,11 @@ export class Camera {
 
   toWorld({ x, y }) {
     return { x: (x - this.middle.x) / this.scale + this.x, y: (y - this.middle.y) / this.scale + this.y };
+  }
+
+  /** @returns {boolean} whether something at a pixel, its words included, may be seen */
+  shows({ x, y }, margin = 130) {
+    return x > -margin && y > -margin && x < this.width + margin && y < this.height + margin;
   }
 
   /** @returns {{x0: number, y0: number, x1: number, y1: number}} the visible part, in units */

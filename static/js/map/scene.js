@@ -2,7 +2,8 @@
 // It is given everything and changes nothing.
 
 import { EARSHOT } from '../app/world.js';
-import { drawPerson } from './figures.js';
+import { drawFigure } from './figures.js';
+import { Labels } from './labels.js';
 import { hueOf } from './palette.js';
 import { Terrain } from './terrain.js';
 
@@ -73,11 +74,12 @@ function drawLand(context, { camera, colours, world, user, name }, land) {
   context.save();
   context.beginPath();
   context.roundRect(rect.x, rect.y, rect.width, rect.height, Math.min(8, rect.width / 4));
-  context.fillStyle = colours.ground;
-  context.globalAlpha = 0.75;
+  // Paper first, so that the owner's colour stays clear of the ground's green.
+  context.fillStyle = colours.panel;
+  context.globalAlpha = 0.7;
   context.fill();
   context.fillStyle = hue;
-  context.globalAlpha = inside ? 0.32 : 0.2;
+  context.globalAlpha = inside ? 0.2 : 0.12;
   context.fill();
   context.globalAlpha = inside ? 1 : 0.7;
   context.strokeStyle = hue;
@@ -113,7 +115,7 @@ function drawEarshot(context, { camera, colours, world, still, now }) {
   context.beginPath();
   context.roundRect(rect.x, rect.y, rect.width, rect.height, EARSHOT_CORNER * camera.scale);
   context.fillStyle = colours.accent;
-  context.globalAlpha = 0.06;
+  context.globalAlpha = 0.05;
   context.fill();
   context.globalAlpha = 0.55;
   context.strokeStyle = colours.accent;
@@ -168,9 +170,14 @@ function drawPeople(context, view) {
   const figures = [...others, { person: { ...world.self, id: user.id, opacity: 1 }, label: name(user.id), self: true }];
   // Whoever stands lower on the screen stands in front.
   figures.sort((a, b) => a.person.y - b.person.y);
-  for (const figure of figures) {
-    const { id } = figure.person;
-    const speech = world.speech.get(id)?.text ?? (typing.has(id) ? '…' : null);
-    drawPerson(context, view, { ...figure, speech, hovered: id === hovered });
+  for (const figure of figures) drawFigure(context, view, { ...figure, hovered: figure.person.id === hovered });
+
+  // Words over the figures, one's own name first and the rest making room.
+  const labels = new Labels(context, view);
+  for (const figure of [...figures].sort((a, b) => b.self - a.self)) labels.name(figure);
+  for (const { person } of figures.reverse()) {
+    const speech = world.speech.get(person.id);
+    if (speech) labels.bubble(person, speech.text, speech.until);
+    else if (typing.has(person.id)) labels.bubble(person, '…', Infinity);
   }
 }

@@ -10,6 +10,7 @@ export function Dialog({ title, onClose, class: className = '', children, ...res
   useEffect(() => {
     const before = document.activeElement;
     element.current.showModal();
+    element.current.querySelector('[data-first]')?.focus();
     return () => before?.focus();
   }, []);
   const closeOnBackdrop = ({ target }) => target === element.current && onClose();

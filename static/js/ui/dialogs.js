@@ -58,7 +58,7 @@ function ClaimDialog({ rect, onClose }) {
   return html`
     <${Dialog} title="Claim this land" onClose=${onClose}>
       <form onSubmit=${submit} novalidate>
-        <${Field} id="land-name" name="name" label="Name" maxlength="64" placeholder="Harbour Green" autofocus error=${error?.name} data-testid="land-name" />
+        <${Field} id="land-name" name="name" label="Name" maxlength="64" placeholder="Harbour Green" data-first error=${error?.name} data-testid="land-name" />
         <div class="quad">
           ${['x', 'y', 'width', 'height'].map((key) => html`
             <${Field} key=${key} id="land-${key}" name=${key} type="number" step="any" value=${rect[key]} data-testid="land-${key}"

@@ -26,7 +26,7 @@ export function NewGroupDialog({ onClose }) {
   return html`
     <${Dialog} title="New group" onClose=${onClose} data-testid="new-group-dialog">
       <form onSubmit=${create} novalidate>
-        <${Field} id="group-name" name="name" label="Name" maxlength="64" autofocus placeholder="Sunday walkers" error=${error?.name} data-testid="group-name" />
+        <${Field} id="group-name" name="name" label="Name" maxlength="64" data-first placeholder="Sunday walkers" error=${error?.name} data-testid="group-name" />
         <${PickPeople} />
         <p class="form-error" role="alert">${error?.form}</p>
         <footer>
