@@ -6,6 +6,7 @@ the hot paths (delivery, proximity) read them without waiting.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -49,6 +50,8 @@ class People:
         self._cache: OrderedDict[str, User] = OrderedDict()
         self._connected: dict[str, Person] = {}
         self.invisible: set[str] = set()  # of those connected
+        self._changing = asyncio.Lock()
+        self._block_changes = 0
 
     # Those who are connected
 
@@ -57,8 +60,9 @@ class People:
         person = self._connected.get(user_id)
         if person is None:
             user = await self.get(user_id)
-            blocked = await self._users.blocked_by_user(user_id)
-            blockers = await self._users.blockers_of(user_id)
+            blocked, blockers = await self._read_blocks(user_id)
+            # The record may have changed while the blocks were read; the cache has the change.
+            user = self._cache.get(user_id, user)
             person = self._connected.setdefault(user_id, Person(user, blocked, blockers))
         person.connections += 1
         self._note_visibility(person.user)
@@ -89,7 +93,7 @@ class People:
             user = await self._users.get(user_id)
             if user is None:
                 raise not_found("user")
-            self._remember(user)
+            user = self._remember_read(user)
         if user.erased:
             raise not_found("user")
         return user
@@ -113,21 +117,21 @@ class People:
                 found[user_id] = user
         if missing:
             for user_id, user in (await self._users.get_many(missing)).items():
-                self._remember(user)
-                found[user_id] = user
+                found[user_id] = self._remember_read(user)
         return {user_id: user for user_id, user in found.items() if not user.erased}
 
     async def change(self, user_id: str, **fields: object) -> User:
-        user = await self._users.update(user_id, **fields)
-        if user is None:
-            raise not_found("user")
-        self._hold(user)
-        return user
+        # One at a time: of two changes, the older answer could come last and stay in the cache.
+        async with self._changing:
+            user = await self._users.update(user_id, **fields)
+            if user is None:
+                raise not_found("user")
+            self._hold(user)
+            return user
 
     async def note_last_seen(self, user_id: str, last_seen: int) -> None:
-        user = await self._users.update(user_id, last_seen=last_seen)
-        if user is not None:
-            self._hold(user)
+        """Into the store alone: nothing reads it from a cached record."""
+        await self._users.update(user_id, last_seen=last_seen)
 
     def forget(self, user_id: str) -> None:
         self._cache.pop(user_id, None)
@@ -151,7 +155,25 @@ class People:
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
 
+    def _remember_read(self, user: User) -> User:
+        """A record that was read: what is cached by now comes from a later change, and wins."""
+        if person := self._connected.get(user.id):
+            return person.user
+        if (cached := self._cache.get(user.id)) is not None:
+            return cached
+        self._remember(user)
+        return user
+
     # Blocks
+
+    async def _read_blocks(self, user_id: str) -> tuple[list[str], list[str]]:
+        """Those blocked by the user, and those who block the user; read again if a block changes meanwhile."""
+        while True:
+            changes = self._block_changes
+            blocked = await self._users.blocked_by_user(user_id)
+            blockers = await self._users.blockers_of(user_id)
+            if changes == self._block_changes:
+                return blocked, blockers
 
     async def block(self, user_id: str, other_id: str) -> None:
         await self.get(other_id)
@@ -165,6 +187,7 @@ class People:
         self._note_block(other_id, user_id, "theirs", present=False)
 
     def _note_block(self, user_id: str, other_id: str, side: str, *, present: bool) -> None:
+        self._block_changes += 1
         person = self._connected.get(user_id)
         if person is None:
             return
@@ -185,7 +208,8 @@ class People:
         """Those that a block, from either side, stands between."""
         if person := self._connected.get(user_id):
             return person.hidden_from.keys()
-        return {*await self._users.blocked_by_user(user_id), *await self._users.blockers_of(user_id)}
+        blocked, blockers = await self._read_blocks(user_id)
+        return {*blocked, *blockers}
 
     async def are_blocked(self, a: str, b: str) -> bool:
         """Whether either has blocked the other."""

@@ -98,8 +98,13 @@ class Rooms:
             "is_typing": request.is_typing,
         }
         key = ("typing", room_id, user_id)
-        audience = self._sessions.others(session, user_id)
-        self._typing.tell(key, lambda: self._broker.publish(audience, event, key=key))
+
+        def send() -> None:
+            # Asked for when it is told: members may have changed since.
+            if (session := self._sessions.known(room_id)) is not None:
+                self._broker.publish(self._sessions.others(session, user_id), event, key=key)
+
+        self._typing.tell(key, send)
 
     def check_joined(self, connection: Connection, session: Session) -> None:
         if session.kind == "land" and session.id not in connection.rooms:

@@ -7,6 +7,7 @@ absent and what is closed to the asker look the same. Rooms in the sense of who 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -59,6 +60,8 @@ class Sessions:
         self._broker = broker
         self._clock = clock
         self._cache: OrderedDict[str, Session] = OrderedDict()
+        # One change of a group at a time: of two, the older answer could come last and stay in the cache.
+        self._changing = asyncio.Lock()
         self._entered: OrderedDict[tuple[str, str], None] = OrderedDict()
         # How many are present in a room, and that its members have changed; set by the app.
         self.count_present: Callable[[str], int] = lambda room_id: 0
@@ -80,7 +83,8 @@ class Sessions:
                 session, _ = await self._stored.open_land(room_id, self._clock.now())
             if session is None:
                 raise not_found("room")
-            self._remember(session)
+            if room_id not in self._cache:  # else it comes from a change made after this was read
+                self._remember(session)
         return self.check(user_id, room_id)
 
     def check(self, user_id: str, room_id: str) -> Session:
@@ -136,8 +140,11 @@ class Sessions:
         last_seq = await self._writer.head(session.id)
         if request.seq > last_seq:
             raise invalid(f"expected a seq up to {last_seq}, got {request.seq}")
-        await self._writer.settle()
         seq = await self._stored.mark_read(session.id, user_id, request.seq)
+        if seq is None:
+            # A land is the caller's once written in, and that mark is written a moment after the message.
+            await self._writer.settle()
+            seq = await self._stored.mark_read(session.id, user_id, request.seq)
         if seq is None:
             raise not_found("room")
         event = {"type": "read", "room_id": session.id, "user_id": user_id, "seq": seq}
@@ -233,32 +240,34 @@ class Sessions:
         return await self.shape(user_id, session), created
 
     async def rename(self, user_id: str, session_id: str, body: rest.RenameSession) -> SessionShape:
-        await self._require_group(user_id, session_id)
-        session = await self._stored.rename(session_id, body.name)
-        if session is None:
-            raise not_found("room")
-        self._remember(session)
+        async with self._changing:
+            await self._require_group(user_id, session_id)
+            session = await self._stored.rename(session_id, body.name)
+            if session is None:
+                raise not_found("room")
+            self._remember(session)
         return await self.shape(user_id, session)
 
     async def add_members(self, user_id: str, session_id: str, body: rest.AddMembers) -> SessionShape:
-        before = await self._require_group(user_id, session_id)
         wanted = list(dict.fromkeys(body.user_ids))
         users = await self._people.known(wanted)
-        if len(users) < len(wanted):
-            raise not_found("user")
-        await self._writer.settle()
-        try:
-            changed = await self._stored.add_members(
-                session_id, wanted, limit=self._settings.group_members, now=self._clock.now()
-            )
-        except MemberLimit:
-            raise conflict(f"a group holds {self._settings.group_members} people at most") from None
-        if changed is None:
-            raise not_found("room")
-        session, added = changed
-        self._remember(session)
-        if added:
+        async with self._changing:
+            before = await self._require_group(user_id, session_id)
+            if len(users) < len(wanted):
+                raise not_found("user")
+            await self._writer.settle()
+            try:
+                changed = await self._stored.add_members(
+                    session_id, wanted, limit=self._settings.group_members, now=self._clock.now()
+                )
+            except MemberLimit:
+                raise conflict(f"a group holds {self._settings.group_members} people at most") from None
+            if changed is None:
+                raise not_found("room")
+            session, added = changed
+            self._remember(session)
             self.on_members_changed(before, session)
+        if added:
             names = [member_shape(member, users[member].username or "") for member in added]
             self._tell_members(session, session.members, names, [])
             for member in added:
@@ -267,18 +276,20 @@ class Sessions:
         return await self.shape(user_id, session)
 
     async def remove_member(self, user_id: str, session_id: str, member_id: str) -> None:
-        session = await self._require_group(user_id, session_id)
-        if member_id != user_id and session.maker_id != user_id:
-            raise forbidden("only its maker removes somebody from a group")
-        if member_id not in session.members:
-            raise not_found("member")
-        await self._remove(session, member_id)
+        async with self._changing:
+            session = await self._require_group(user_id, session_id)
+            if member_id != user_id and session.maker_id != user_id:
+                raise forbidden("only its maker removes somebody from a group")
+            if member_id not in session.members:
+                raise not_found("member")
+            await self._remove(session, member_id)
 
     async def leave_groups(self, user_id: str) -> None:
         """An account is going: out of every group. Private sessions stay with the other side."""
-        for session in await self._stored.of_member(user_id):
-            if session.kind == "group":
-                await self._remove(session, user_id)
+        async with self._changing:
+            for session in await self._stored.of_member(user_id):
+                if session.kind == "group":
+                    await self._remove(session, user_id)
 
     async def _remove(self, session: Session, member_id: str) -> None:
         changed = await self._stored.remove_member(session.id, member_id)
