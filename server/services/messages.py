@@ -91,6 +91,7 @@ class Messages:
         """Sends over REST. The message, and whether it is new: not if its `client_id` came before."""
         session = await self._sessions.require(user_id, session_id)
         await self._sessions.check_write(session, user_id)
+        await self._sessions.enter(session, user_id)
         user = await self._people.get(user_id)
         commit = await self._submit(session, user_id, user.username or "", body.content, body.client_id)
         return message_shape(commit.message, {user_id: user}), not commit.repeated

@@ -142,10 +142,6 @@ class Sessions:
             raise invalid(f"expected a seq up to {last_seq}, got {request.seq}")
         seq = await self._stored.mark_read(session.id, user_id, request.seq)
         if seq is None:
-            # A land is the caller's once written in, and that mark is written a moment after the message.
-            await self._writer.settle()
-            seq = await self._stored.mark_read(session.id, user_id, request.seq)
-        if seq is None:
             raise not_found("room")
         event = {"type": "read", "room_id": session.id, "user_id": user_id, "seq": seq}
         connection.answer(event, request.ref)
@@ -156,7 +152,6 @@ class Sessions:
     # Lists
 
     async def page(self, user_id: str, query: rest.Page) -> SessionsShape:
-        await self._writer.settle()
         before = _read_cursor(query.cursor) if query.cursor is not None else None
         sessions = await self._stored.page(user_id, before=before, limit=PAGE + 1)
         more = len(sessions) > PAGE
@@ -255,7 +250,6 @@ class Sessions:
             before = await self._require_group(user_id, session_id)
             if len(users) < len(wanted):
                 raise not_found("user")
-            await self._writer.settle()
             try:
                 changed = await self._stored.add_members(
                     session_id, wanted, limit=self._settings.group_members, now=self._clock.now()
