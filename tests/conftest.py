@@ -12,6 +12,10 @@ import pytest
 from storage.mongod import LocalMongod
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "logs(*regex): warnings that the test causes; each has to come")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))

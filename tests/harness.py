@@ -20,6 +20,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from server.app import App
+from server.clock import Clock
 from server.settings import Settings
 from storage.keyring import Keyring
 from storage.store import Store
@@ -29,12 +30,29 @@ TOKEN_SECRET = b"a token secret for tests, 32 bytes or more"
 PASSWORD = "correct horse"
 
 
+class MovableClock(Clock):
+    """The real time, and what a test has added to it."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+
+    def now(self) -> int:
+        return super().now() + round(self._ahead * 1000)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+
 class Server:
     """One running server; `async with` starts and stops it."""
 
     def __init__(self, uri: str, database: str, keyring: Keyring, **changes: Any) -> None:
         changes = {"rate_limits": False, "offline_seconds": 0.2, **changes}
         self.settings = dataclasses.replace(Settings(), port=0, mongodb_database=database, **changes)
+        self.clock = MovableClock()
         self._uri = uri
         self._keyring = keyring
         self._names = count()
@@ -58,7 +76,7 @@ class Server:
             database=self.settings.mongodb_database,
             timeout=self.settings.storage_timeout,
         )
-        self.app = App(self.settings, self.store, TOKEN_SECRET)
+        self.app = App(self.settings, self.store, TOKEN_SECRET, self.clock)
         await self.app.start()
 
     async def stop(self) -> None:
@@ -217,7 +235,7 @@ class Socket:
                     return event
             return None
 
-        event = await self._wait(found, f"{type} {fields}")
+        event: dict[str, Any] = await self._wait(found, f"{type} {fields}")
         self.events.remove(event)
         return event
 
@@ -229,7 +247,7 @@ class Socket:
         def found() -> dict[str, Any] | None:
             return next((event for event in self.events if event.get("ref") == ref), None)
 
-        event = await self._wait(found, f"an answer to {request}")
+        event: dict[str, Any] = await self._wait(found, f"an answer to {request}")
         self.events.remove(event)
         assert event["type"] == answer, f"expected {answer}, got {event}"
         return event

@@ -10,7 +10,23 @@ from cryptography.fernet import Fernet
 from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
+from tests import guards
 from tests.harness import Server
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`@pytest.mark.logs(regex, ...)` names the warnings that a test causes on purpose."""
+    marker = request.node.get_closest_marker("logs")
+    guards.structlog_to_logging()
+    with guards.logs(*(marker.args if marker else ())):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def unblocked_loop() -> Iterator[None]:
+    with guards.unblocked_loop():
+        yield
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""What fails a test besides its own assertions: an unexpected log line, and a callback that blocks the loop.
+
+Both watch the whole process, since server and clients share one loop here. `tests/server/conftest.py`
+turns them on for every test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+import structlog
+
+# Seconds of one callback. Many times what any of ours takes, so that a busy machine fails nothing.
+MOST_CPU: Final = 0.3
+MOST_WALL: Final = 2.0
+
+
+class _Records(logging.Handler):
+    """Keeps every line of WARNING or above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self._formatter = logging.Formatter("%(name)s %(levelname)s %(message)s")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self._formatter.format(record))
+
+
+@contextmanager
+def logs(*expected: str) -> Iterator[None]:
+    """Fails on a line that none of the regular expressions fits, and on an expression that fits no line."""
+    records = _Records()
+    root = logging.getLogger()
+    root.addHandler(records)
+    try:
+        yield
+    finally:
+        root.removeHandler(records)
+    unexpected = [line for line in records.lines if not any(re.search(regex, line) for regex in expected)]
+    assert not unexpected, "unexpected log lines:\n" + "\n".join(unexpected)
+    missing = [regex for regex in expected if not any(re.search(regex, line) for line in records.lines)]
+    assert not missing, f"expected log lines that did not come: {missing}; got {records.lines}"
+
+
+def structlog_to_logging() -> None:
+    """The server's lines go to the standard library's loggers, as in `run.py`: else they are only printed."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def unblocked_loop(most_cpu: float = MOST_CPU, most_wall: float = MOST_WALL) -> Iterator[None]:
+    """Fails on a callback of an event loop that computes, or waits, for too long."""
+    blocked: list[str] = []
+    run = asyncio.events.Handle._run
+
+    def timed_run(handle: Any) -> None:
+        cpu, wall = time.thread_time(), time.monotonic()
+        run(handle)
+        cpu, wall = time.thread_time() - cpu, time.monotonic() - wall
+        if cpu > most_cpu or wall > most_wall:
+            # A step of a task says nothing of itself; its task names the coroutine.
+            owner = getattr(handle._callback, "__self__", None)
+            name = owner if isinstance(owner, asyncio.Task) else handle
+            blocked.append(f"{name!r}: {cpu:.2f} s of CPU, {wall:.2f} s of wall time")
+
+    with patch.object(asyncio.events.Handle, "_run", timed_run):
+        yield
+    assert not blocked, "the loop was blocked by\n" + "\n".join(blocked)

@@ -1,0 +1,55 @@
+"""The guards themselves: a test that misbehaves has to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+from tornado.ioloop import IOLoop
+
+from server.logs import log
+from tests import guards
+
+
+@pytest.mark.logs("storage_failed", "other WARNING")
+def test_a_warning_that_nobody_expects_fails() -> None:
+    """Any logger counts, the server's own too."""
+    for warn in (log.warning, logging.getLogger("other").warning):
+        with pytest.raises(AssertionError, match="unexpected"), guards.logs("something else"):
+            warn("storage_failed")
+
+
+def test_an_expected_warning_that_does_not_come_fails() -> None:
+    """A test cannot go on allowing what does not happen any more."""
+    with pytest.raises(AssertionError, match="did not come"), guards.logs("storage_failed"):
+        logging.getLogger("other").info("storage_failed")
+
+
+@pytest.mark.logs("^hereabouts WARNING .*storage_failed")
+def test_an_expected_warning_passes() -> None:
+    """The marker names what is logged on purpose."""
+    log.warning("storage_failed")
+
+
+def test_a_callback_that_computes_for_long_fails(io_loop: IOLoop) -> None:
+    """The failure names the callback."""
+
+    async def compute() -> None:
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+
+    with pytest.raises(AssertionError, match="compute"), guards.unblocked_loop(most_cpu=0.01):
+        io_loop.run_sync(compute)
+
+
+def test_waiting_without_blocking_passes(io_loop: IOLoop) -> None:
+    """Only the loop's own thread counts."""
+
+    async def compute_elsewhere() -> None:
+        await asyncio.to_thread(sum, range(1_000_000))
+
+    with guards.unblocked_loop():
+        io_loop.run_sync(compute_elsewhere)
