@@ -78,8 +78,12 @@ class SocketConnection(Connection):
             # Only what a reader is behind with may be replaced: within a turn, all goes out.
             self._outbox.push(frame, key if self._behind else None)
         except Overflow:
-            self.close(errors.TOO_SLOW)
-            return
+            # A turn that has more to say than the bound is no slowness of the reader's.
+            self.flush()
+            if self._behind:
+                self.close(errors.TOO_SLOW)
+                return
+            self._outbox.push(frame)
         if not self._queued and not self._behind:
             self._queued = True
             self._gather(self)

@@ -31,19 +31,21 @@ class Outbox:
         """Adds a frame, or puts it in the place of the waiting one with the same `key`.
 
         The place is that of the older frame: whatever a client could conclude from the order, it
-        learns the newest state no later than it would have learned the older one.
+        learns the newest state no later than it would have learned the older one. Raises Overflow, with
+        nothing changed; a frame larger than the bound still goes where nothing else waits.
         """
+        place = self._keys.get(key) if key is not None else None
+        replaced = len(self._frames[place]) if place is not None else 0
+        size = self.size + len(frame) - replaced
+        if size > self.limit and self._frames:
+            raise Overflow
+        self.size = size
+        if place is not None:
+            self._frames[place] = frame
+            return
         if key is not None:
-            place = self._keys.get(key)
-            if place is not None:
-                self.size += len(frame) - len(self._frames[place])
-                self._frames[place] = frame
-                self._check()
-                return
             self._keys[key] = len(self._frames)
         self._frames.append(frame)
-        self.size += len(frame)
-        self._check()
 
     def take(self) -> bytes:
         """Everything that waits, as one piece for one write."""
@@ -52,7 +54,3 @@ class Outbox:
         self._keys.clear()
         self.size = 0
         return data
-
-    def _check(self) -> None:
-        if self.size > self.limit:
-            raise Overflow
