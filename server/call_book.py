@@ -123,7 +123,7 @@ class CallBook:
             Tell(caller.user_id, {"type": "call_accepted", "call_id": call.id}, only=caller.connection_id),
             Tell(caller.user_id, started(callee), only=caller.connection_id),
             Tell(callee.user_id, started(caller), only=connection_id),
-            Tell(callee.user_id, self._ended(call, "answered_elsewhere", now), but=connection_id),
+            Tell(callee.user_id, self._moved(call), but=connection_id),
         ]
 
     def reject(self, user_id: str, connection_id: str, call_id: str, now: float) -> list[Tell]:
@@ -151,11 +151,16 @@ class CallBook:
         side, other = call.side(user_id), call.other(user_id)
         if not call.active and side is call.callee:
             raise invalid("this call is still ringing: accept it")
+        before = side.connection_id
         side.connection_id, side.lost_until = connection_id, None
-        return [
+        tells = [
             Tell(user_id, {"type": "call_rejoined", "call_id": call.id}, only=connection_id),
             *self._to_side(other, {"type": "peer_reconnected", "call_id": call.id}),
         ]
+        if before not in (None, connection_id):
+            # A client may notice a loss before we do. Should the old connection live, it must not go on.
+            tells.append(Tell(user_id, self._moved(call), only=before))
+        return tells
 
     def relay(self, user_id: str, connection_id: str, call_id: str, event: dict[str, Any]) -> list[Tell]:
         """A session description or a candidate, for the one connection on the other side."""
@@ -217,9 +222,16 @@ class CallBook:
 
     def _ended(self, call: Call, reason: str, now: float) -> dict[str, Any]:
         duration = round(now - call.started_at, 3) if call.started_at is not None else 0.0
-        if reason == "answered_elsewhere":
-            duration = 0.0
         return {"type": "call_ended", "call_id": call.id, "reason": reason, "duration_seconds": duration}
+
+    def _moved(self, call: Call) -> dict[str, Any]:
+        """The end of the call for one device, while it goes on at another of the same user."""
+        return {
+            "type": "call_ended",
+            "call_id": call.id,
+            "reason": "answered_elsewhere",
+            "duration_seconds": 0.0,
+        }
 
     def _to_side(self, side: Side, event: dict[str, Any]) -> list[Tell]:
         """To the connection that speaks for a side, or to all of them while none does."""
