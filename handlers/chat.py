@@ -132,7 +132,8 @@ ROUTES = [
     ),
     Route(
         "POST", f"{SESSION}/messages", post_message, "Send a message; 200 repeats what the same client_id made",
-        shapes.MessageShape | shapes.DeletedShape, 201, also=(200,), body=rest.PostMessage, errors=("forbidden", "not_found"),
+        shapes.MessageShape | shapes.DeletedShape, 201, also=(200,),
+        body=rest.PostMessage, errors=("forbidden", "not_found"),
     ),
     Route(
         "DELETE", f"{SESSION}/messages/{{message_id}}", delete_message, "Delete an own message",

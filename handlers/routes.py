@@ -9,6 +9,7 @@ from tornado.routing import URLSpec
 
 from handlers import accounts, chat
 from handlers.base import NotFound
+from handlers.docs import AsyncApi, DocsPage, OpenApi
 from handlers.operations import Health, MetricsPage, Ready
 from handlers.pages import STATIC, Files
 from handlers.rest import BASE_PATH, RestHandler, Route
@@ -34,6 +35,9 @@ def url_specs(node: Node, sockets: Sockets) -> list[URLSpec]:
         URLSpec(CHAT_PATH, ChatSocket, {**shared, "sockets": sockets}),
         URLSpec(SIGNAL_PATH, SignalSocket, {**shared, "sockets": sockets}),
         *(URLSpec(_pattern(path), RestHandler, {**shared, "routes": routes}) for path, routes in ordered),
+        URLSpec(r"/api/docs()", DocsPage, files),
+        URLSpec(r"/api/openapi.json", OpenApi, {**shared, "routes": ROUTES}),
+        URLSpec(r"/api/asyncapi.json", AsyncApi, shared),
         URLSpec(r"/healthz", Health, shared),
         URLSpec(r"/readyz", Ready, shared),
         URLSpec(r"/metrics", MetricsPage, shared),

@@ -1,0 +1,68 @@
+"""The API pages: one for people at `/api/docs`, and the two documents that it shows.
+
+The documents are made from the code once, when first asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from handlers import openapi
+from handlers.base import Base
+from handlers.pages import POLICY, Files
+from handlers.rest import BASE_PATH, Route
+from server.apidocs import asyncapi
+from server.node import Node
+
+# Swagger UI styles some of its elements with `style` attributes. Scripts stay ours alone.
+DOCS_POLICY: Final = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+class DocsPage(Files):
+    """`/api/docs`."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        await super().get("docs/index.html", include_body)
+
+    def set_extra_headers(self, path: str) -> None:
+        super().set_extra_headers(path)
+        self.set_header("Content-Security-Policy", DOCS_POLICY)
+
+
+class OpenApi(Base):
+    """`/api/openapi.json`."""
+
+    def initialize(self, node: Node, routes: tuple[Route, ...]) -> None:  # type: ignore[override]
+        super().initialize(node)
+        self.routes = routes
+
+    def get(self) -> None:
+        self.finish_json(_openapi(self.routes))
+
+
+class AsyncApi(Base):
+    """`/api/asyncapi.json`, with this server as the one that the client knows it by."""
+
+    def get(self) -> None:
+        document = _asyncapi()
+        here = document["servers"]["here"]
+        here = {**here, "host": self.request.host, "protocol": "wss" if self._is_secure else "ws"}
+        self.finish_json({**document, "servers": {"here": here}})
+
+    @property
+    def _is_secure(self) -> bool:
+        """Behind a proxy that is trusted, what it says of the client's side of it."""
+        if self.request.remote_ip in self.node.settings.trusted_proxies:
+            return self.request.headers.get("X-Forwarded-Proto") == "https"
+        return self.request.protocol == "https"
+
+
+@cache
+def _openapi(routes: tuple[Route, ...]) -> dict[str, Any]:
+    return openapi.document(routes)
+
+
+@cache
+def _asyncapi() -> dict[str, Any]:
+    return asyncapi.document(BASE_PATH)
