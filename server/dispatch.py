@@ -81,7 +81,7 @@ class Client:
     def __init__(self, connection: Connection, bucket: TokenBucket | None) -> None:
         self.connection = connection
         self.bucket = bucket
-        self.refused = 0  # requests over the rate, in a row
+        self.refused = 0  # requests over the rate, less those served since
         self.under_way: set[asyncio.Future[Any]] = set()
 
 
@@ -108,6 +108,7 @@ class Dispatcher:
         ref = None
         try:
             if isinstance(frame, bytes):
+                self._charge(client, 1.0)
                 raise invalid("expected a text frame, got a binary one")
             try:
                 request: requests.Request = self._decoder.decode(frame)
@@ -146,7 +147,8 @@ class Dispatcher:
             return
         wait = client.bucket.take(cost, self._now())
         if not wait:
-            client.refused = 0
+            # Not back to 0: even in a flood the bucket lets one through now and then.
+            client.refused = max(0, client.refused - 1)
             return
         client.refused += 1
         if client.refused > self._settings.flood_refusals:

@@ -91,7 +91,9 @@ class Settings:
         50.0, "requests a second on one socket, on average: ten times a busy game client"
     )
     request_burst: float = setting(250.0, "requests at once on one socket: five seconds' worth")
-    flood_refusals: int = setting(500, "refused requests in a row after which a socket is closed with 4029")
+    flood_refusals: int = setting(
+        500, "requests refused, less those served since, after which a socket is closed with 4029"
+    )
     login_rate: float = setting(
         1.0, "sign-ins and sign-ups a second for one address: each costs 45 ms of a core"
     )
