@@ -33,12 +33,7 @@ class Rectangle(NamedTuple):
 
     def overlaps(self, other: Rectangle) -> bool:
         """Whether the two share a point. Touching edges share none, both being half-open."""
-        return (
-            self.x < other.right
-            and other.x < self.right
-            and self.y < other.top
-            and other.y < self.top
-        )
+        return self.x < other.right and other.x < self.right and self.y < other.top and other.y < self.top
 
 
 class Box(NamedTuple):

@@ -91,9 +91,7 @@ class LandsAgainstDict(RuleBasedStateMachine):
         assert all(land_id in self.index for land_id in self.model)
 
 
-LandsAgainstDict.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
-)
+LandsAgainstDict.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestLandsAgainstDict = LandsAgainstDict.TestCase
 
 
@@ -155,9 +153,7 @@ def test_a_land_that_moves_leaves_nothing_behind(street: LandIndex) -> None:
         Rectangle(1e8, 0, 1e-9, 1),
     ],
 )
-def test_a_rectangle_that_holds_no_point_of_the_world_is_refused(
-    street: LandIndex, rect: Rectangle
-) -> None:
+def test_a_rectangle_that_holds_no_point_of_the_world_is_refused(street: LandIndex, rect: Rectangle) -> None:
     with pytest.raises(ValueError, match="expected"):
         street.set("west", rect)
     with pytest.raises(ValueError, match="expected"):

@@ -81,9 +81,7 @@ class PositionsAgainstDict(RuleBasedStateMachine):
 
     @rule(rect=RECTANGLES, radius=RADII)
     def who_is_near_a_rectangle(self, rect: Rectangle, radius: float) -> None:
-        hits = [
-            Hit(key, *at, distance_to_rectangle(*at, rect)) for key, at in self.model.items()
-        ]
+        hits = [Hit(key, *at, distance_to_rectangle(*at, rect)) for key, at in self.model.items()]
         near = [hit for hit in hits if hit.distance <= radius]
         expected = sorted(near, key=lambda hit: (hit.distance, hit.key))
         assert self.index.within_rectangle(rect, radius) == expected
@@ -96,9 +94,7 @@ class PositionsAgainstDict(RuleBasedStateMachine):
         assert {key: self.index.get(key) for key in self.index} == self.model
 
 
-PositionsAgainstDict.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
-)
+PositionsAgainstDict.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestPositionsAgainstDict = PositionsAgainstDict.TestCase
 
 

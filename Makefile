@@ -1,0 +1,66 @@
+# Everything that is done with a checkout. `make` or `make help` lists it.
+# Nothing is installed outside of .venv, but for Debian's chromium where `make test` may.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := server handlers storage spatial run.py
+
+# The system's pip installs into .venv: Debian's Python has no pip to put there without python3-venv.
+INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+run: $(VENV)/.installed ## install what is pinned, then MongoDB and the server (PORT=8000 HOST=127.0.0.1)
+	@exec $(BIN)/python run.py --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.installed-dev ## install what tests need, then run all of them
+	@sh tests/browser/install_chromium.sh
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.vendored
+
+format: $(VENV)/.installed-dev ## put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## pin anew what the two requirements*.in name, with the hashes of every platform's files
+	$(PYTHON) -m venv --clear .venv-lock && .venv-lock/bin/pip install --quiet uv
+	for name in requirements requirements-dev; do \
+		.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-emit-find-links \
+			--custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit; \
+	done
+
+clean: ## remove .venv and what tools left; the data folder stays
+	rm -rf $(VENV) .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Hereabouts needs Python 3.11 or later; name one with PYTHON=, as in `make run PYTHON=python3.12`.' >&2; exit 1; }
+	@$(PYTHON) -m pip --version > /dev/null 2>&1 || \
+		{ echo 'Hereabouts needs pip: on Debian and Ubuntu, `apt install python3-pip`.' >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+# Stamps: done again only when the lock changes.
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	@echo 'Installing what the server needs into $(VENV) ...'
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/python
+	@echo 'Installing what the server, its tests and checks need into $(VENV) ...'
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
