@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.types import Options
 
 from server.clock import Clock
 from server.errors import unauthorized
@@ -74,10 +76,12 @@ class Tokens:
     def verify(self, token: str) -> Claims:
         """The claims of a token that holds now; `unauthorized` with the reason otherwise."""
         try:
-            claims = self._provider.verify(token) if self._provider else self._verify_own(token)
+            now = self._clock.now()
+            claims = self._provider.verify(token, now) if self._provider else self._verify_own(token, now)
         except jwt.ExpiredSignatureError:
             raise unauthorized("the token has expired") from None
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+        # A token under another algorithm than the key's is an `InvalidKeyError`, or a `TypeError`.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             raise unauthorized("the token is not valid") from None
         self.check_login(claims)
         return claims
@@ -86,7 +90,7 @@ class Tokens:
         if claims.login_id in self._ended:
             raise unauthorized("the token has been revoked")
 
-    def _verify_own(self, token: str) -> Claims:
+    def _verify_own(self, token: str, now: int) -> Claims:
         if jwt.get_unverified_header(token).get("typ") != TYPE:
             raise jwt.InvalidTokenError("not an access token")
         payload = jwt.decode(
@@ -95,9 +99,9 @@ class Tokens:
             algorithms=["HS256"],
             issuer=ISSUER,
             audience=AUDIENCE,
-            options={"require": ["exp", "sub", "sid"]},
+            options=_require("exp", "sub", "sid"),
         )
-        return Claims(str(payload["sub"]), str(payload["sid"]), int(payload["exp"] * 1000))
+        return Claims(str(payload["sub"]), str(payload["sid"]), _expiry(payload, now))
 
     # Logins that have ended
 
@@ -131,6 +135,23 @@ class Tokens:
         return claims
 
 
+def _require(*claims: str) -> Options:
+    """PyJWT would compare times with the machine's clock; `_expiry` does with the one that is passed in."""
+    return {"require": list(claims), "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+
+
+def _expiry(payload: dict[str, Any], now: int) -> int:
+    """`exp` in milliseconds, if the token holds `now` (RFC 7519 §4.1.4, §4.1.5)."""
+    expires, starts = payload["exp"], payload.get("nbf", 0)
+    if not isinstance(expires, int | float) or not isinstance(starts, int | float):
+        raise jwt.DecodeError("expected numbers as exp and nbf")
+    if expires * 1000 <= now:
+        raise jwt.ExpiredSignatureError
+    if starts * 1000 > now:
+        raise jwt.ImmatureSignatureError
+    return int(expires * 1000)
+
+
 class _Provider:
     """An identity provider's verification keys: one PEM key, or a JWKS (RFC 7517) chosen from by `kid`."""
 
@@ -140,7 +161,7 @@ class _Provider:
         self._name_claim = settings.oidc_name_claim
         path = Path(settings.oidc_key_file)
         try:
-            text = path.read_text()
+            text = path.read_text(errors="replace")
         except OSError as error:
             raise BadSetting(f"oidc_key_file: cannot read {path}: {error.strerror}") from None
         self._keys: dict[str | None, Any] = {}
@@ -151,11 +172,16 @@ class _Provider:
             except (jwt.PyJWTError, ValueError) as error:
                 raise BadSetting(f"oidc_key_file: {path} is no key set: {error}") from None
         else:
-            self._keys[None] = text
+            try:
+                self._keys[None] = load_pem_public_key(text.encode())
+            except ValueError:
+                raise BadSetting(
+                    f"oidc_key_file: {path} holds neither a public key (PEM) nor a key set"
+                ) from None
 
-    def verify(self, token: str) -> Claims:
+    def verify(self, token: str, now: int) -> Claims:
         header = jwt.get_unverified_header(token)
-        key = self._keys.get(None) or self._keys.get(header.get("kid"))
+        key = self._keys.get(header.get("kid")) or self._keys.get(None)
         if key is None and len(self._keys) == 1 and "kid" not in header:
             key = next(iter(self._keys.values()))
         if key is None:
@@ -166,7 +192,7 @@ class _Provider:
             algorithms=list(PROVIDER_ALGORITHMS),
             issuer=self._issuer,
             audience=self._audience,
-            options={"require": ["exp", "sub", "iss", "aud"]},
+            options=_require("exp", "sub", "iss", "aud"),
         )
         # A provider's own session (`sid`) where it names one; else the token itself is the login.
         login = payload.get("sid") or payload.get("jti") or digest(token).hex()
@@ -174,7 +200,7 @@ class _Provider:
         return Claims(
             user_id="",
             login_id=f"{self._issuer}|{login}",
-            expires_at=int(payload["exp"] * 1000),
+            expires_at=_expiry(payload, now),
             subject=f"{self._issuer}|{payload['sub']}",
             name=name if isinstance(name, str) else None,
         )
