@@ -10,6 +10,9 @@ MAX_COORDINATE = 1e9
 DEFAULT_RADIUS = 10.0  # also earshot
 PROTOCOL_VERSION = 1
 
+# `$` alone would let a line break at the end pass: Python matches before it.
+_NAME = r"^[A-Za-z0-9_.\-]+$(?!\n)"
+
 Id = Annotated[str, Meta(min_length=1, max_length=64, description="an opaque id")]
 Ref = Annotated[str, Meta(max_length=64, description="comes back with the answer or the error")]
 ClientId = Annotated[str, Meta(min_length=1, max_length=64, description="makes sending again harmless")]
@@ -19,11 +22,9 @@ Coordinate = Annotated[
 ]
 Radius = Annotated[float, Meta(ge=1, le=50, description="in units, Chebyshev")]
 Side = Annotated[float, Meta(gt=0, description="in units; the setting land_side bounds it, 1 is the least")]
-WorldId = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$", description="a coordinate space")
-]
+WorldId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NAME, description="a coordinate space")]
 Seq = Annotated[int, Meta(ge=0, le=2**53, description="a message's place in its room, from 1")]
-Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.\-]+$")]
+Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=_NAME)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
 Secret = Annotated[str, Meta(min_length=1, max_length=4096)]
