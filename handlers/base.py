@@ -41,7 +41,10 @@ class Base(RequestHandler):
         """Whether a browser's `Origin` is this server's own or on the list."""
         if origin.rstrip("/") in self.node.settings.allowed_origins:
             return True
-        return urlsplit(origin).netloc.lower() == self.request.host.lower() != ""
+        try:
+            return urlsplit(origin).netloc.lower() == self.request.host.lower() != ""
+        except ValueError:
+            return False  # no origin at all, such as `http://[`
 
     def bearer(self, header: str) -> str:
         """The token of an `Authorization` header (RFC 6750 §2.1)."""
