@@ -129,6 +129,10 @@ class Node:
     async def erase_account(self, claims: Claims) -> None:
         """Lands stay without an owner, groups go on without the member, messages show no sender."""
         await self.accounts.end_every_login(claims)
+        # An identity provider's logins are not known here: the sockets of the others end too.
+        for hub in (self.chat, self.signal):
+            for connection in hub.of_user(claims.user_id):
+                connection.close(LOGGED_OUT)
         await self.sessions.leave_groups(claims.user_id)
         await self.lands.disown(claims.user_id)
         await self.accounts.erase(claims.user_id)
