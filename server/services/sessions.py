@@ -154,11 +154,11 @@ class Sessions:
     async def page(self, user_id: str, query: rest.Page) -> SessionsShape:
         before = _read_cursor(query.cursor) if query.cursor is not None else None
         sessions = await self._stored.page(user_id, before=before, limit=PAGE + 1)
-        more = len(sessions) > PAGE
-        sessions = [s for s in sessions[:PAGE] if s.kind != "land" or self._open_to(user_id, s.id)]
-        answer: SessionsShape = {"sessions": await self.shapes(user_id, sessions)}
-        if more:
-            answer["next_cursor"] = _cursor(sessions[-1])
+        page = sessions[:PAGE]
+        shown = [s for s in page if s.kind != "land" or self._open_to(user_id, s.id)]
+        answer: SessionsShape = {"sessions": await self.shapes(user_id, shown)}
+        if len(sessions) > PAGE:
+            answer["next_cursor"] = _cursor(page[-1])
         return answer
 
     def _open_to(self, user_id: str, land_id: str) -> bool:
@@ -344,6 +344,8 @@ def _cursor(session: Session) -> str:
 def _read_cursor(cursor: str) -> tuple[int, str]:
     try:
         active_at, _, session_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        return int(active_at), session_id
+        if 0 <= int(active_at) < 2**63:  # the store's integers end there
+            return int(active_at), session_id
     except ValueError:
-        raise invalid("this cursor is none of ours") from None
+        pass
+    raise invalid("this cursor is none of ours")
