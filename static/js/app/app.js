@@ -10,8 +10,9 @@ import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
 
-/** The open conversation's id for "wherever I stand". */
+/** What stands for an id in `openRoom`: wherever one stands, and one that is being opened. */
 export const HERE = 'here';
+export const OPENING = 'opening';
 
 /**
  * @typedef {'map'|'chat'|'talks'|'people'} Tab  what a phone shows; a desktop shows all
@@ -67,7 +68,10 @@ export class App extends Emitter {
 
   /** Opens the private conversation with somebody. */
   async write(person) {
-    await this.attempt(async () => this.open((await this.conversations.withPerson(person.id)).id));
+    // At once, so that what is typed meanwhile cannot go to the room that was open before.
+    this.set({ openRoom: OPENING, tab: 'chat', menu: null });
+    const opened = await this.attempt(async () => this.open((await this.conversations.withPerson(person.id)).id));
+    if (!opened) this.open(HERE);
   }
 
   call(person, type) {

@@ -4,10 +4,13 @@
 import { Emitter } from '../client/index.js';
 import { Conversation } from './conversation.js';
 
+const MOST_ATTENDED = 50; // sessions whose presence is followed, the latest
+
 export class Conversations extends Emitter {
   #hereabouts;
   #people;
   #byId = new Map();
+  #attended = new Set(); // room ids
   #wantedLand = null;
   #moving = false;
 
@@ -101,6 +104,7 @@ export class Conversations extends Emitter {
 
   reset() {
     this.#byId.clear();
+    this.#attended.clear();
     this.here = null;
     this.landError = null;
     this.#wantedLand = null;
@@ -137,8 +141,9 @@ export class Conversations extends Emitter {
   }
 
   #setPresent(conversation, members, count) {
-    conversation.present = new Map(members.map((member) => [this.#people.learn(member).id, member.username]));
+    conversation.present = new Map(members.map((member) => [member.user_id, member.username]));
     conversation.presentCount = count;
+    for (const member of members) this.#people.learn(member).online = true;
   }
 
   #listen(chat) {
@@ -179,9 +184,9 @@ export class Conversations extends Emitter {
   }
 
   #synced(sessions) {
-    for (const session of sessions) {
-      if (session.kind !== 'land') this.#conversation(session.id, session.kind).update(session);
-    }
+    const own = sessions.filter(({ kind }) => kind !== 'land');
+    for (const session of own) this.#conversation(session.id, session.kind).update(session);
+    for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
     // What was deleted while the connection was away shows in the newest page.
     for (const conversation of this.#byId.values()) if (conversation.loaded) this.load(conversation);
     this.emit('changed');
@@ -217,8 +222,21 @@ export class Conversations extends Emitter {
     const conversation = this.#conversation(session.id, session.kind);
     conversation.update(session);
     this.#hereabouts.chat.follow(session);
+    this.#attend(session.id);
     this.emit('changed');
     return conversation;
+  }
+
+  /** Joins a session's room: messages come anyway, but presence is told to those who joined. */
+  async #attend(roomId) {
+    if (this.#attended.has(roomId)) return;
+    this.#attended.add(roomId);
+    try {
+      await this.#hereabouts.chat.join(roomId);
+    } catch (error) {
+      this.#attended.delete(roomId);
+      if (!error.transient && error.code !== 'not_found') throw error;
+    }
   }
 
   #conversation(id, kind) {
@@ -231,6 +249,7 @@ export class Conversations extends Emitter {
 
   #drop(roomId) {
     this.#byId.delete(roomId);
+    this.#attended.delete(roomId);
     if (this.here?.id === roomId) {
       this.here = null;
       this.#wantedLand = null;

@@ -3,18 +3,28 @@
 
 const MIN_SCALE = 3; // pixels a unit
 const MAX_SCALE = 40;
+const DEFAULT_SCALE = 17;
+const NARROW_SCALE = 12; // on a phone, so that earshot and a little more is in view
+const NARROW = 500;
 const FOLLOW_RATE = 6; // the share of the remaining way closed in a second, roughly
 
 export class Camera {
   constructor() {
     this.x = 0;
     this.y = 0;
-    this.scale = 17;
+    this.scale = DEFAULT_SCALE;
     this.width = 1; // CSS pixels
     this.height = 1;
     this.following = true;
-    /** Pixels at the bottom that something lies over: the phone's sheet. */
-    this.coveredBelow = 0;
+    /** Pixels that something lies over: the land's name, the phone's sheet. */
+    this.covered = { above: 0, below: 0 };
+  }
+
+  /** @param {number} width @param {number} height  in CSS pixels */
+  resize(width, height) {
+    const narrow = width < NARROW;
+    if (narrow !== this.width < NARROW || this.width === 1) this.scale = narrow ? NARROW_SCALE : DEFAULT_SCALE;
+    Object.assign(this, { width, height });
   }
 
   /** Jumps to a point, without a glide. */
@@ -51,7 +61,7 @@ export class Camera {
 
   /** The pixel that the centre of the view falls on. */
   get middle() {
-    return { x: this.width / 2, y: (this.height - this.coveredBelow) / 2 };
+    return { x: this.width / 2, y: (this.covered.above + this.height - this.covered.below) / 2 };
   }
 
   toScreen({ x, y }) {

@@ -62,7 +62,7 @@ export class WorldMap {
   #resize() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     const density = devicePixelRatio;
-    Object.assign(this.camera, { width, height });
+    this.camera.resize(width, height);
     Object.assign(this.#canvas, { width: width * density, height: height * density });
     this.#context.setTransform(density, 0, 0, density, 0, 0);
   }

@@ -33,6 +33,7 @@ function read() {
     ground: token('ground'),
     contour: token('contour'),
     tuft: token('tuft'),
+    earshot: token('earshot'),
     panel: token('panel'),
     ink: token('ink'),
     muted: token('muted'),

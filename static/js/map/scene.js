@@ -114,8 +114,7 @@ function drawEarshot(context, { camera, colours, world, still, now }) {
   context.save();
   context.beginPath();
   context.roundRect(rect.x, rect.y, rect.width, rect.height, EARSHOT_CORNER * camera.scale);
-  context.fillStyle = colours.accent;
-  context.globalAlpha = 0.05;
+  context.fillStyle = colours.earshot;
   context.fill();
   context.globalAlpha = 0.55;
   context.strokeStyle = colours.accent;

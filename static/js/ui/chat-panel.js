@@ -1,7 +1,7 @@
 // The right side: the open conversation, from its heading to the line that is
 // being written; or, on open ground, where to go to find one.
 
-import { HERE } from '../app/app.js';
+import { HERE, OPENING } from '../app/app.js';
 import { steps, together } from '../app/words.js';
 import { Composer } from './composer.js';
 import { html, useApp } from './html.js';
@@ -14,7 +14,8 @@ export function ChatPanel() {
   const app = useApp();
   const { conversation } = app;
   if (!conversation) {
-    return html`<section class="chat" aria-label="Chat">${app.openRoom === HERE ? html`<${OpenGround} />` : html`<${Gone} />`}</section>`;
+    const Instead = { [HERE]: OpenGround, [OPENING]: Opening }[app.openRoom] ?? Gone;
+    return html`<section class="chat" aria-label="Chat"><${Instead} /></section>`;
   }
   return html`
     <section class="chat" aria-label="Chat">
@@ -104,6 +105,10 @@ function OpenGround() {
         <p>There are no lands around yet. Be the first.</p>
         <button type="button" class="button" onClick=${() => app.set({ claiming: true, tab: 'map' })}>Claim this spot</button>`}
     <//>`;
+}
+
+function Opening() {
+  return html`<div class="log" aria-busy="true"><div class="skeletons" aria-label="Loading"><i></i><i></i><i></i><i></i></div></div>`;
 }
 
 function Gone() {

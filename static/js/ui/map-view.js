@@ -19,7 +19,7 @@ export function MapView() {
     return () => made.destroy();
   }, []);
   useEffect(() => {
-    if (map) map.camera.coveredBelow = app.tab === 'map' ? 0 : coveredBelow(canvas.current);
+    if (map) map.camera.covered = covered(app.tab);
   }, [map, app.tab]);
   useEffect(() => {
     const stop = ({ key }) => key === 'Escape' && app.claiming && app.set({ claiming: false });
@@ -74,9 +74,9 @@ function ClaimBar() {
     </div>`;
 }
 
-/** How much of the map the phone's sheet hides, so that one's avatar stays in view. */
-function coveredBelow(canvas) {
+/** What the phone's sheet hides of the map, so that one's avatar stays in view. */
+function covered(tab) {
   const sheet = document.querySelector('.shell > .chat');
-  const phone = getComputedStyle(sheet).position === 'fixed';
-  return phone ? canvas.clientHeight * 0.62 : 0;
+  const over = tab !== 'map' && getComputedStyle(sheet).position === 'fixed';
+  return over ? { above: 70, below: sheet.offsetHeight } : { above: 0, below: 0 };
 }

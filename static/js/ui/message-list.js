@@ -15,19 +15,18 @@ const SAME_BREATH_MS = 5 * 60_000; // messages closer than this share one name
 export function MessageList({ conversation }) {
   const app = useApp();
   const scroller = useRef(null);
-  const place = useRef({ atBottom: true, firstKey: null, height: 0 });
+  const place = useRef({ atBottom: true, first: null, bottom: 0 }); // the first row, and where it ended
   const [atBottom, setAtBottom] = useState(true);
   const { rows } = conversation;
-  const firstKey = rows[0]?.key ?? null;
   const lastKey = rows.at(-1)?.key ?? null;
 
   useLayoutEffect(() => {
     const { current: element } = scroller;
-    const before = place.current;
-    const grewAbove = before.firstKey !== null && firstKey !== before.firstKey;
-    if (before.atBottom) element.scrollTop = element.scrollHeight;
-    else if (grewAbove) element.scrollTop += element.scrollHeight - before.height;
-    place.current = { ...before, firstKey, height: element.scrollHeight };
+    const { atBottom: wasAtBottom, first: before, bottom } = place.current;
+    if (wasAtBottom) element.scrollTop = element.scrollHeight;
+    else if (before?.isConnected) element.scrollTop += bottomOf(before) - bottom;
+    const first = element.querySelector('.message');
+    Object.assign(place.current, { first, bottom: first ? bottomOf(first) : 0 });
   });
 
   // What oneself says is always followed to the bottom.
@@ -125,6 +124,11 @@ function withDays(rows) {
     before = row;
   }
   return entries;
+}
+
+/** Its lower edge stays put even when a row above joins its breath and takes its name away. */
+function bottomOf(row) {
+  return row.offsetTop + row.offsetHeight;
 }
 
 function markSeen(app, conversation, element, atBottom) {
