@@ -174,6 +174,7 @@ class Settings:
             "login_rate",
             "account_login_rate",
             "storage_timeout",
+            "password_workers",
         ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"{name}: expected more than 0, got {getattr(self, name)}")
