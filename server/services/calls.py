@@ -80,6 +80,8 @@ class Calls:
         if caller == callee:
             raise invalid("one cannot call oneself")
         await self._check_reachable(caller, callee)
+        if connection.closed:
+            return  # gone while we looked: nobody would hang up
         call_id = new_id()
         tells = self._book.initiate(
             call_id,
@@ -94,9 +96,15 @@ class Calls:
         self._arm(tells[0].event["call_id"])
 
     async def _check_reachable(self, caller: str, callee: str) -> None:
+        await self._check_there(caller, callee)
         if self._only_known and not await self._know_each_other(caller, callee):
+            # Only said of those who are there for all to see: how near a hidden one is shows in no answer.
             raise forbidden("only people who share a room or are near may call each other")
-        # Absent, hidden and blocked look alike. Asked for last: it must hold when the phone rings.
+        # Again: it must hold when the phone rings.
+        await self._check_there(caller, callee)
+
+    async def _check_there(self, caller: str, callee: str) -> None:
+        """Absent, hidden and blocked look alike."""
         blocked = await self._people.are_blocked(caller, callee)
         person = self._people.connected(callee)
         if blocked or person is None or person.user.invisible or not self._hub.is_online(callee):
