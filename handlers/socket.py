@@ -153,6 +153,10 @@ class Socket(Base, WebSocketHandler):
     def get_compression_options(self) -> None:
         return None
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        # Tornado answers 400, but the handshake is complete by now: what is not UTF-8 is a bad token.
+        return value.decode(errors="replace")
+
     async def _identify(self) -> Claims:
         """The claims of the first token found, in the contract's order."""
         tokens = self.node.tokens
