@@ -21,13 +21,26 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from server.app import App
 from server.clock import Clock
+from server.ids import new_id
 from server.settings import Settings
 from storage.keyring import Keyring
+from storage.records import User
 from storage.store import Store
 
 PATIENCE = 10.0  # seconds until an event that has not come counts as missing
 TOKEN_SECRET = b"a token secret for tests, 32 bytes or more"
 PASSWORD = "correct horse"
+# The contract's codes and their status over REST.
+STATUS = {
+    "invalid_message": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "too_large": 413,
+    "rate_limited": 429,
+    "unavailable": 503,
+}
 
 
 class MovableClock(Clock):
@@ -79,6 +92,11 @@ class Server:
         self.app = App(self.settings, self.store, TOKEN_SECRET, self.clock)
         await self.app.start()
 
+    async def start_again(self) -> None:
+        """After `app.stop`, on the port that it had: to its clients the same server, back."""
+        self.settings = dataclasses.replace(self.settings, port=self.app.port)
+        await self.start()
+
     async def stop(self) -> None:
         for socket in self._sockets:
             await socket.close()
@@ -123,6 +141,15 @@ class Server:
         response = await self.fetch(method, path, body, token=token)
         return response.code, json.loads(response.body) if response.body else None
 
+    async def refused(
+        self, code: str, method: str, path: str, body: Any = None, *, token: str | None = None
+    ) -> str:
+        """A call that has to be answered with this error; its sentence."""
+        status, answer = await self.call(method, path, body, token=token)
+        assert (status, answer["error"]["code"]) == (STATUS[code], code), (status, answer)
+        assert answer.keys() == {"error"}
+        return str(answer["error"]["message"])
+
     async def person(self, name: str | None = None, **body: Any) -> Person:
         """Registers somebody; a name is made up if none is given."""
         name = name or f"person-{next(self._names)}"
@@ -131,6 +158,17 @@ class Server:
         )
         assert status == 201, answer
         return Person(self, answer)
+
+    async def people(self, count: int) -> list[Person]:
+        """So many people, straight into the store: nobody knows their passwords, so none has to be hashed."""
+        return list(await asyncio.gather(*(self._insert_person() for _ in range(count))))
+
+    async def _insert_person(self) -> Person:
+        name = f"person-{next(self._names)}"
+        user = User(new_id(), name, name, None, self.clock.now())
+        await self.store.users.insert(user)
+        token = self.app.node.tokens.issue(user.id, new_id())
+        return Person(self, {"access_token": token, "user": {"id": user.id, "username": name}})
 
     async def connect(
         self,
@@ -170,6 +208,9 @@ class Person:
         status, answer = await self.call(method, path, body)
         assert status in (200, 201, 204), (status, answer)
         return answer
+
+    async def refused(self, code: str, method: str, path: str, body: Any = None) -> str:
+        return await self.server.refused(code, method, path, body, token=self.token)
 
     async def chat(self, *rooms: str) -> Socket:
         """A chat socket that is connected, and has joined these rooms."""
