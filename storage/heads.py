@@ -73,14 +73,15 @@ class Heads:
         head = self._get(session_id)
         if head is None:
             return
+        # Asked before the messages are read, so that all of those up to it are among them, or purged.
+        stored = await self._read([session_id])
         while True:
             found = await self._messages.page(session_id, after=head.seq, limit=_PAGE)
             for message in found:
                 self.publish(message)
             if len(found) < _PAGE:
                 break
-        for last_seq in (await self._read([session_id])).values():
-            head.seq = max(head.seq, last_seq)
+        head.seq = max(head.seq, stored.get(session_id, 0))
         head.checked_at = monotonic()
         if self._doubted.pop(session_id, None) is not None:
             self._heads.put(session_id, head)

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import logging
 import os
+import random
 import shutil
 import signal
 import socket
@@ -35,6 +36,7 @@ _REPLICA_SET = "hereabouts"
 _START_SECONDS = 60.0  # a journal of a killed one may have to be replayed
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.1
+_PORTS = (20_000, 32_000)
 _PORTS_TRIED = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _SETTLED_SECONDS = 60.0  # having run so long, its next death is the first again
@@ -175,7 +177,7 @@ class LocalMongod:
         log.warning("stopping the mongod that a former process left behind (process %d)", pid)
         for how in (signal.SIGTERM, signal.SIGKILL):
             _kill(pid, how)
-            if _await(lambda: not _is_mongod_on(pid, self._files), _STOP_SECONDS):
+            if _ended_within(_STOP_SECONDS, pid):
                 return
         raise MongodFailed(f"process {pid}, a mongod on {self._files}, cannot be stopped")
 
@@ -314,13 +316,27 @@ def _kill(pid: int, how: signal.Signals) -> None:
         return
 
 
-def _await(condition: Any, seconds: float) -> bool:
+def _ended_within(seconds: float, pid: int) -> bool:
     deadline = monotonic() + seconds
-    while not condition():
+    while not _has_ended(pid):
         if monotonic() > deadline:
             return False
         sleep(_POLL_SECONDS)
     return True
+
+
+def _has_ended(pid: int) -> bool:
+    """Has it let go of its files and its port? Its command line is gone before these are."""
+    if sys.platform == "linux":
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+    else:
+        listed = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True)
+        state = listed.stdout.strip()[:1]
+    # Z: ended, and its parent has not asked yet.
+    return state in ("", "Z", "X")
 
 
 def _is_free(port: int) -> bool:
@@ -335,9 +351,10 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Not one of those that the system gives to connections: between two runs one of these would take it."""
+    while not _is_free(port := random.randrange(*_PORTS)):
+        continue
+    return port
 
 
 def _uri(port: int) -> str:

@@ -6,6 +6,7 @@ Opened and closed by `server.app`. Nothing else of this package is made by anybo
 from __future__ import annotations
 
 import re
+import warnings
 
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
@@ -94,7 +95,7 @@ async def connect(uri: str, *, database: str, timeout: float, observe: Observe |
     """A connection that can be written to. Raises Unavailable with a sentence for the operator."""
     senseless = Unavailable(
         "the MongoDB URI makes no sense: expected mongodb://[user:password@]host[:port]/[?options], with"
-        " special characters of user and password percent-encoded"
+        " special characters of user and password percent-encoded, options that exist, and files that do"
     )
     scheme, _, rest = uri.partition("://")
     authority = re.split("[/?]", rest, maxsplit=1)[0]
@@ -102,8 +103,11 @@ async def connect(uri: str, *, database: str, timeout: float, observe: Observe |
     if scheme not in ("mongodb", "mongodb+srv") or "@" in rest[len(authority) :]:
         raise senseless
     try:
-        connected = Database(uri, database, timeout=timeout, observe=observe)
-    except (PyMongoError, ValueError, TypeError):
+        with warnings.catch_warnings():
+            # An option that the driver does not know, or cannot use, it leaves out with a warning.
+            warnings.simplefilter("error", UserWarning)
+            connected = Database(uri, database, timeout=timeout, observe=observe)
+    except (PyMongoError, ValueError, TypeError, OSError, UserWarning):
         # The driver quotes the part that it stumbled over, which can be the password.
         raise senseless from None
     hosts = authority.rpartition("@")[2]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from tornado.ioloop import IOLoop
 
 from storage.mongod import LocalMongod
 
@@ -21,6 +22,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))
         if is_coroutine and item.get_closest_marker("gen_test") is None:
             item.add_marker(pytest.mark.gen_test(timeout=60))
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    """Instead of pytest-tornado's, which asks for the loop before, in a deprecated way, and leaves it unclosed."""
+    loop = IOLoop(make_current=False)
+    asyncio.set_event_loop(loop.asyncio_loop)
+    yield loop
+    asyncio.set_event_loop(None)
+    loop.close(all_fds=True)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,8 @@ def open_store(
 
 @pytest.fixture
 def store(io_loop: IOLoop, open_store: OpenStore) -> Store:
-    return io_loop.run_sync(open_store)
+    store: Store = io_loop.run_sync(open_store)
+    return store
 
 
 _numbers = count(1)

@@ -26,7 +26,7 @@ class Proxy:
         return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
     def pass_on(self) -> None:
-        """Loses nothing any more. Connections that lost something are closed, as half a message may be out."""
+        """Loses nothing any more. Connections are closed, as half a message may be out on them."""
         self.lose_requests = self.lose_answers = False
         self.cut()
 

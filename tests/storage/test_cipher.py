@@ -160,7 +160,7 @@ async def test_a_key_under_an_unknown_master_key_fails_its_own_session(
 
 
 def test_a_data_key_that_does_not_open_is_said_so(keyring: Keyring) -> None:
-    """A wrapped key that was damaged is an error of the key ring, without any of its bytes in the sentence."""
+    """A wrapped key that was damaged is an error of the key ring, which names the master key."""
     wrapped = keyring.wrap(KEY)
     assert keyring.unwrap(wrapped) == KEY
     with pytest.raises(BadKeyring, match=wrapped.key_id):

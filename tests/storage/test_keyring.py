@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,11 @@ def test_a_malformed_key_is_not_repeated(tmp_path: Path, text: str) -> None:
     """A sentence about a malformed key says where it stands, and nothing of what stands there."""
     text = text.format(good=keys(1)[0])
     path = write_file(tmp_path / "keys", text)
-    for make in (lambda: Keyring.from_file(path), lambda: Keyring.from_setting(text.replace("\n", ","))):
+    makers: list[Callable[[], Keyring]] = [
+        lambda: Keyring.from_file(path),
+        lambda: Keyring.from_setting(text.replace("\n", ",")),
+    ]
+    for make in makers:
         with pytest.raises(BadKeyring) as caught:
             make()
         told = str(caught.value)

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from storage import rotation
 from storage.errors import MissingKey
-from storage.keyring import Keyring
+from storage.keyring import Keyring, WrappedKey
 from storage.rotation import RotationResult, rewrap
 from storage.store import Store, connect
 from tests.storage.conftest import OpenStore, listen, new_message, whole_history, write
@@ -103,16 +105,14 @@ async def test_a_deleted_session_is_not_brought_back(
     rewrapping = keyring.rewrap
     first = True
 
-    def shred_first(wrapped: object) -> object:
+    def shred_first(wrapped: WrappedKey) -> WrappedKey:
         nonlocal first
         if first:
             first = False
-            from pymongo import MongoClient
-
             uri = f"mongodb://127.0.0.1:{store.database._client.address[1]}/?directConnection=true"
-            with MongoClient(uri) as client:
+            with MongoClient[Any](uri) as client:
                 client[store.database._db.name].sessions.update_one({"_id": "land"}, {"$unset": {"key": ""}})
-        return rewrapping(wrapped)  # type: ignore[arg-type]
+        return rewrapping(wrapped)
 
     monkeypatch.setattr(keyring, "rewrap", shred_first)
     assert await rewrap(store, keyring) == RotationResult(added, 1)
@@ -134,6 +134,7 @@ async def test_a_missing_key_stops_it_before_anything_is_changed(store: Store, k
 ROTATE = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 from storage import rotation
 from storage.keyring import Keyring
 from storage.store import connect

@@ -219,7 +219,7 @@ async def test_messages_on_their_way_go_with_their_session(store: Store) -> None
 async def test_a_half_deleted_session_is_absent_and_deleted_at_the_next_start(
     store: Store, open_store: OpenStore
 ) -> None:
-    """A crash right after the key has gone leaves a session that nobody sees, and that the next start clears."""
+    """A crash right after the key has gone leaves a session that nobody sees; the next start clears it."""
     await store.sessions.create_group("g", "x", ["ann", "bob"], "ann", 1)
     await write(store, "secret", session_id="g", kind="group")
     await store.writer.settle()

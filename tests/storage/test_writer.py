@@ -198,7 +198,7 @@ async def test_head_is_what_was_told_of(store: Store) -> None:
 
 
 async def test_two_writers_share_a_room(store: Store, open_store: OpenStore) -> None:
-    """Two processes writing to one room at once leave no hole and no double, and each tells of all in order."""
+    """Two processes writing to one room leave no hole and no double, and each tells of all in order."""
     await store.sessions.open_land("land", 1)
     other = await open_store()
     told = [listen(store), listen(other)]
@@ -226,7 +226,7 @@ async def test_two_writers_share_a_room(store: Store, open_store: OpenStore) -> 
 async def test_what_another_process_wrote_is_told_before_its_repeat_is_answered(
     store: Store, open_store: OpenStore
 ) -> None:
-    """A client that sends again on another node gets its acknowledgement after the message is told of there."""
+    """A client that sends again on another node is answered after the message is told of there."""
     await store.sessions.open_land("land", 1)
     other = await open_store()
     assert await other.writer.head("land") == 0
@@ -354,7 +354,7 @@ def test_whatever_is_sent_by_whomever(
             await one.sessions.open_land(room, 1)
             # From here on each tells of everything in the room.
             await asyncio.gather(one.writer.head(room), two.writer.head(room))
-        heard: dict[tuple[str, str, str], set[int]] = {}
+        heard: dict[tuple[str, str, str | None], set[int]] = {}
         unnamed = 0
         for sends in rounds:
             futures = [

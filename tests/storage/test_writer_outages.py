@@ -1,4 +1,4 @@
-"""The writer while the database, or the way to it, fails: what was acknowledged is there, and nothing twice."""
+"""The writer while the database, or the way to it, fails: what was acknowledged is there, and once."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_what_waited_too_long_is_not_written(far_store: Store, proxy: Prox
 async def test_others_may_read_and_write_what_was_lost(
     far_store: Store, proxy: Proxy, open_store: OpenStore
 ) -> None:
-    """While one node does not know what it wrote, another goes on; the first catches up with both, in order."""
+    """While one node does not know what it wrote, another goes on; the first catches up with both."""
     told = listen(far_store)
     near_store = await open_store()
     proxy.lose_answers = True
@@ -158,7 +158,7 @@ async def test_every_operation_has_a_deadline(far_store: Store, proxy: Proxy) ->
     """Without a database each call says that it is unavailable, however many there are at a time."""
     proxy.lose_requests = True
     calls = [far_store.users.get(str(number)) for number in range(60)]
-    calls += [far_store.ping()]  # type: ignore[list-item]
+    calls += [far_store.ping()]
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(result) for result in results} == {Unavailable}
     proxy.pass_on()
