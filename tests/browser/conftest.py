@@ -1,0 +1,112 @@
+"""A real Chromium and a real server, in the test's loop; one browser context is one person's machine."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright
+
+from tests.harness import Server
+from tests.server.conftest import keyring as keyring
+from tests.server.conftest import new_server as new_server
+from tests.server.conftest import server as server
+
+OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A camera and a microphone that are always there, and always allowed.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+class Visitor:
+    """One person at one page, and what their console complained of."""
+
+    def __init__(self, name: str, context: BrowserContext, page: Page) -> None:
+        self.name = name
+        self.context = context
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def find(self, testid: str, **attributes: str):
+        """The elements with a test id and data attributes."""
+        selector = f'[data-testid="{testid}"]' + "".join(f'[data-{k}="{v}"]' for k, v in attributes.items())
+        return self.page.locator(selector)
+
+    async def shot(self, name: str) -> None:
+        OUTPUT.mkdir(exist_ok=True)
+        await self.page.screenshot(path=OUTPUT / f"{name}.png")
+
+
+class Browser:
+    """Opens the demo page for visitors."""
+
+    def __init__(self, browser: object, origin: str) -> None:
+        self._browser = browser
+        self._origin = origin
+        self.visitors: list[Visitor] = []
+
+    async def visit(self, name: str, size: str = "desktop", **options: object) -> Visitor:
+        """A fresh context at the demo page, not signed in."""
+        width, height = SIZES[size]
+        options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce", **options}
+        context = await self._browser.new_context(**options)  # type: ignore[attr-defined]
+        visitor = Visitor(name, context, await context.new_page())
+        self.visitors.append(visitor)
+        await visitor.page.goto(self._origin)
+        return visitor
+
+    async def registered(self, name: str, size: str = "desktop", **options: object) -> Visitor:
+        """Somebody who filled in the form and sees the map."""
+        visitor = await self.visit(name, size, **options)
+        if not await visitor.find("register-form").count():
+            await visitor.find("switch-mode").click()
+        await visitor.find("register-form").wait_for()
+        await visitor.find("username").fill(name)
+        await visitor.find("password").fill("correct horse")
+        await visitor.find("submit").click()
+        await visitor.find("map").wait_for()
+        await visitor.page.wait_for_function("window.hereabouts.user !== null")
+        return visitor
+
+
+@pytest.fixture
+def browse() -> Callable[[Server], object]:
+    """`async with browse(server) as browser`: a Chromium whose visitors must not see an error in the console."""
+
+    @asynccontextmanager
+    async def open_browser(server: Server) -> AsyncIterator[Browser]:
+        chromium = shutil.which("chromium")
+        assert chromium, "the browser tests need `chromium` on the PATH"
+        async with async_playwright() as playwright:
+            launched = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            browser = Browser(launched, server.origin.replace("127.0.0.1", "localhost"))
+            try:
+                yield browser
+            finally:
+                await launched.close()
+                # What the close set off on the server has to be over before the loop is.
+                await asyncio.sleep(0.1)
+            for visitor in browser.visitors:
+                assert not visitor.complaints, f"{visitor.name}'s console: {visitor.complaints}"
+
+    return open_browser
