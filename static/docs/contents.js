@@ -12,6 +12,7 @@ export function Contents({ openapi, asyncapi }) {
         <a href="#rest">REST</a>
         <ul>${openapi.tags.map(({ name }) => html`<li key=${name}><a href="#operations-tag-${name}">${name}</a></li>`)}</ul>
       </li>
+      <li><a href="#sockets">Sockets</a></li>
       ${Object.entries(asyncapi.channels).map(([id, channel]) => html`
         <li key=${id}>
           <a href="#${id}">${channel.title}</a>

@@ -16,7 +16,7 @@ socket.onmessage = ({ data }) => {
   const event = JSON.parse(data);
   console.log(event);
   if (event.type === 'connected') send({ type: 'update_location', x: 12, y: -3 });
-  if (event.type === 'location_updated' && event.land_id) send({ type: 'join_room', room_id: event.land_id });
+  if (event.land_id) send({ type: 'join_room', room_id: event.land_id });
 };`;
 
 export function Opening() {

@@ -13,6 +13,7 @@ export function showRest(spec, domNode) {
       docExpansion: 'list',
       defaultModelsExpandDepth: -1, // each call shows the schemas that it uses
       defaultModelExpandDepth: 3,
+      syntaxHighlight: { activated: false }, // its colours are for a dark ground alone
       validatorUrl: null,
       responseInterceptor: (response) => {
         const { access_token: token } = response.body ?? {};

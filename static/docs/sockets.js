@@ -7,7 +7,7 @@ import { Markup } from './markup.js';
 export function Sockets({ document }) {
   const { description } = document.components.securitySchemes.bearer;
   return html`
-    <section id="sockets-title">
+    <section>
       <h2>Sockets</h2>
       <${Markup} text=${document.info.description} />
       <h3>Signing in</h3>

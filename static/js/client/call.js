@@ -253,7 +253,8 @@ export class Call extends Emitter {
   }
 
   #restart() {
-    this.#setState('reconnecting');
+    // Media may have gone on flowing while only the signaling was away.
+    this.#setState(this.peer?.connectionState === 'connected' ? 'active' : 'reconnecting');
     // One side is enough, and both would collide.
     if (this.direction === 'outgoing') this.peer?.restartIce();
   }

@@ -41,13 +41,18 @@ export class SignalSocket extends ReconnectingSocket {
   }
 
   /**
-   * Calls somebody; how it goes is told by the call's `change` and by `call`.
+   * Calls somebody, or answers them if they ring already; how it goes is told by the call's
+   * `change` and by `call`.
    * @param {{id: string, username: string}} user
    * @param {'audio'|'video'} type
    * @returns {Call}
    * @throws {HereaboutsError} `busy` while another call lasts
    */
   startCall(user, type) {
+    if (this.call?.direction === 'incoming' && this.call.remoteUser.id === user.id) {
+      this.call.accept();
+      return this.call;
+    }
     if (this.call) throw new HereaboutsError('busy', 'There is a call already');
     const call = this.#hold({ direction: 'outgoing', type, remoteUser: user });
     call.dial();
