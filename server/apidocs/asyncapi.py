@@ -68,15 +68,15 @@ CHANNELS: Final = (
     Channel(
         "chat",
         "/ws/connect",
-        "Chat, presence and proximity",
-        "Rooms, messages, who is there and who is near.",
+        "Chat socket",
+        "Rooms and messages, who is there, and who is near.",
         CHAT,
         events.CHAT_EVENTS,
     ),
     Channel(
         "signal",
         "/webrtc/signal",
-        "Call signaling",
+        "Signaling socket",
         "Ringing, answering and hanging up, and what two browsers tell each other before media flows between them.",
         SIGNAL,
         events.SIGNAL_EVENTS,
