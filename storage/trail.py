@@ -76,6 +76,7 @@ class Trail:
     def _put_back(self, rooms: dict[str, _Room]) -> None:
         for session_id, room in rooms.items():
             newer = self._rooms.setdefault(session_id, room)
-            if newer is not room:
-                for sender_id, seq in room.read.items():
-                    newer.read[sender_id] = max(newer.read.get(sender_id, 0), seq)
+            newer.last_seq = max(newer.last_seq, room.last_seq)
+            newer.active_at = max(newer.active_at, room.active_at)
+            for sender_id, seq in room.read.items():
+                newer.read[sender_id] = max(newer.read.get(sender_id, 0), seq)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from storage.driver import to_date
 from storage.errors import RefreshTokenReused, RefreshTokenUnknown
 from storage.records import Login
 from storage.store import Store
@@ -80,7 +81,7 @@ async def test_a_token_made_while_its_login_ends_is_worth_nothing(store: Store) 
     await store.logins.create(LOGIN, b"1", NOW + HOUR)
     await store.logins.end("login", now=NOW, keep_until=NOW + HOUR)
     await store.database["refresh_tokens"].insert_one(
-        {"_id": b"late", "login_id": "login", "expires_at": NOW * 2}
+        {"_id": b"late", "login_id": "login", "expires_at": to_date(NOW * 2)}
     )
     with pytest.raises(RefreshTokenUnknown):
         await rotate(store, b"late", b"2")

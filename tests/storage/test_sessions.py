@@ -162,6 +162,13 @@ async def test_a_land_is_listed_once_entered(store: Store) -> None:
     assert [session.id for session in await store.sessions.page("ann", before=None, limit=9)] == ["land"]
 
 
+async def test_a_mark_alone_makes_nobody_a_member(store: Store) -> None:
+    """A mark that is left of a group lists it for nobody who is not in it."""
+    await store.sessions.create_group("g", "x", ["ann"], "ann", 1)
+    await store.sessions.enter("g", "eve", 0)
+    assert await store.sessions.page("eve", before=None, limit=9) == []
+
+
 async def test_reading_never_goes_back(store: Store) -> None:
     """A read mark takes the highest number it was given, and is not made by reading."""
     await store.sessions.open_land("land", 1)

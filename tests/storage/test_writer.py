@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -221,6 +221,40 @@ async def test_two_writers_share_a_room(store: Store, open_store: OpenStore) -> 
     history = await whole_history(store)
     assert told[0] == history
     assert told[1] == history[:-1]
+
+
+async def test_what_is_written_while_catching_up_is_told_too(
+    store: Store, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rival that writes before and after each step of catching up takes nothing from what is told."""
+    await store.sessions.open_land("land", 1)
+    other = await open_store()
+    assert await other.writer.head("land") == 0
+    told = listen(other)
+    left = 12
+
+    def disturbed(step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def run(*args: Any, **options: Any) -> Any:
+            nonlocal left
+            for moment in ("before", "after"):
+                if moment == "after":
+                    result = await step(*args, **options)
+                if left:
+                    left -= 1
+                    await write(store, f"rival {moment} {step.__name__}")
+                    await store.writer.settle()
+            return result
+
+        return run
+
+    await write(store, "first")
+    heads = other.writer._heads
+    monkeypatch.setattr(heads, "_read", disturbed(heads._read))
+    monkeypatch.setattr(other.messages, "page", disturbed(other.messages.page))
+    await write(other, "last")
+    assert left == 0
+    assert [message.seq for message in told] == list(range(1, 15))
+    assert told == await whole_history(store)
 
 
 async def test_what_another_process_wrote_is_told_before_its_repeat_is_answered(
