@@ -98,13 +98,14 @@ class LocalMongod:
 
     async def stop(self) -> None:
         """Lets it shut down cleanly. Its port stays its own for the next start."""
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            self._supervisor = None
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None and not supervisor.done():
+            supervisor.cancel()
+            await asyncio.wait([supervisor])
         process, self._process = self._process, None
         if process is not None:
             await asyncio.to_thread(_end, process)
-        self._state.save(None, self._state.port)
+            self._state.save(None, self._state.port)
 
     async def _supervise(self, binary: Path, port: int) -> None:
         """Starts it again whenever it ends: on its port, which its clients know it by."""

@@ -56,15 +56,22 @@ async def gone(pid: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_it_starts_and_stops_and_keeps_its_port_and_data(tmp_path: Path) -> None:
+async def test_it_starts_and_stops_and_keeps_its_port_and_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database that was stopped is there again, where it was, after the next start."""
+    monkeypatch.setenv("HEREABOUTS_MASTER_KEYS", "hunter2")
     mongod = LocalMongod(tmp_path)
+    await mongod.stop()
     assert LocalMongod.running_uri(tmp_path) is None
     uri = await mongod.start()
     assert count(uri) == 1
     assert LocalMongod.running_uri(tmp_path) == uri
     assert (tmp_path / "mongodb").stat().st_mode & 0o777 == 0o700
     pid = pid_of(mongod)
+    # A Ctrl-C at the terminal does not reach it, and what is secret to us neither.
+    assert os.getsid(pid) != os.getsid(0)
+    assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
     await mongod.stop()
     await gone(pid)
     assert LocalMongod.running_uri(tmp_path) is None
