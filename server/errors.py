@@ -73,7 +73,6 @@ class Close:
     reason: str
 
 
-GOING_AWAY = Close(1001, "going away")
 TOKEN_MISSING = Close(4001, "a token is needed")
 TOKEN_EXPIRED = Close(4001, "the token has expired")
 LOGGED_OUT = Close(4003, "logged out")
