@@ -127,7 +127,7 @@ ROUTES = [
         status=204, errors=("forbidden", "not_found"),
     ),
     Route(
-        "GET", f"{SESSION}/messages", history, "Messages, newest first; with `after`, oldest first",
+        "GET", f"{SESSION}/messages", history, "Messages, newest first; with after, oldest first",
         shapes.HistoryShape, query=rest.History, errors=("not_found",),
     ),
     Route(

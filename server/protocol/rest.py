@@ -67,8 +67,8 @@ class AddMembers(Body):
 
 class History(Query):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    before: L.Seq | None = None
-    after: L.Seq | None = None
+    before: Annotated[L.Seq, Meta(description="only messages below this seq, newest first")] | None = None
+    after: Annotated[L.Seq, Meta(description="only messages above this seq, oldest first")] | None = None
 
 
 class PostMessage(Body):

@@ -23,7 +23,8 @@ export function operationOf(document, channel, key) {
 
 /** Keys of the events that may answer, `error` aside: every request may meet one. */
 export function answersOf(operation) {
-  return operation.reply.messages.map(({ $ref }) => $ref.split('/').at(-1)).filter((key) => key !== 'server.error');
+  const keys = operation.reply.messages.map(({ $ref }) => $ref.split('/').at(-1));
+  return keys.filter((key) => key !== 'server.error');
 }
 
 export function anchor(channel, key) {
@@ -59,12 +60,14 @@ function typeOf(document, schema) {
 }
 
 function limitsOf(document, schema) {
-  const { minLength, maxLength, minimum, maximum, exclusiveMinimum, pattern, maxItems, default: usual } = own(document, schema);
+  const {
+    minLength, maxLength, minimum, maximum, exclusiveMinimum, pattern, maxItems, default: usual,
+  } = own(document, schema);
   return [
-    maxLength && (minLength ? `${amount(minLength)} to ${amount(maxLength)} characters` : `up to ${amount(maxLength)} characters`),
+    maxLength && `${minLength ? `${amount(minLength)} to` : 'up to'} ${amount(maxLength)} characters`,
     maximum !== undefined && `${amount(minimum)} to ${amount(maximum)}`,
     exclusiveMinimum !== undefined && `more than ${amount(exclusiveMinimum)}`,
-    pattern && pattern,
+    pattern,
     maxItems && `up to ${amount(maxItems)}`,
     usual !== undefined && `${JSON.stringify(usual)} if left out`,
   ].filter(Boolean);
@@ -79,7 +82,8 @@ function own(document, schema) {
 function objectsIn(document, schema) {
   const inner = resolve(document, schema);
   if (inner.properties) return [inner];
-  return [...(inner.anyOf ?? []), ...(inner.items ? [inner.items] : [])].flatMap((part) => objectsIn(document, part));
+  const parts = [...(inner.anyOf ?? []), ...(inner.items ? [inner.items] : [])];
+  return parts.flatMap((part) => objectsIn(document, part));
 }
 
 function amount(number) {

@@ -6,7 +6,7 @@ import { Opening } from './opening.js';
 import { showRest } from './rest.js';
 import { Sockets } from './sockets.js';
 
-const [openapi, asyncapi] = await Promise.all([document_('openapi'), document_('asyncapi')]);
+const [openapi, asyncapi] = await Promise.all([fetchDocument('openapi'), fetchDocument('asyncapi')]);
 render(html`<${Contents} openapi=${openapi} asyncapi=${asyncapi} />`, document.getElementById('contents'));
 render(html`<${Opening} />`, document.getElementById('start'));
 render(html`<${Sockets} document=${asyncapi} />`, document.getElementById('sockets'));
@@ -15,7 +15,7 @@ await showRest(openapi, document.getElementById('swagger'));
 addEventListener('hashchange', goToHash);
 goToHash();
 
-async function document_(name) {
+async function fetchDocument(name) {
   const response = await fetch(`/api/${name}.json`);
   if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
   return response.json();

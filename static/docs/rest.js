@@ -16,8 +16,9 @@ export function showRest(spec, domNode) {
       syntaxHighlight: { activated: false }, // its colours are for a dark ground alone
       validatorUrl: null,
       responseInterceptor: (response) => {
-        const { access_token: token } = response.body ?? {};
-        if (response.ok && token && SIGN_INS.has(new URL(response.url).pathname)) ui.preauthorizeApiKey('bearer', token);
+        if (response.ok && SIGN_INS.has(new URL(response.url).pathname)) {
+          ui.preauthorizeApiKey('bearer', response.body.access_token);
+        }
         return response;
       },
     });
