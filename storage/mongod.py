@@ -123,7 +123,7 @@ class LocalMongod:
             started = monotonic()
             try:
                 if await self._run(binary, port):
-                    log.warning("mongod runs again")
+                    log.info("mongod runs again")
             except MongodFailed as error:
                 log.error("%s", error)
 
@@ -175,7 +175,7 @@ class LocalMongod:
         pid = self._state.pid
         if pid is None or not _is_mongod_on(pid, self._files):
             return
-        log.warning("stopping the mongod that a former process left behind (process %d)", pid)
+        log.info("stopping the mongod that a former process left behind (process %d)", pid)
         for how in (signal.SIGTERM, signal.SIGKILL):
             _kill(pid, how)
             if _ended_within(_STOP_SECONDS, pid):
@@ -331,13 +331,13 @@ def _has_ended(pid: int) -> bool:
     if sys.platform == "linux":
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            threads = os.listdir(f"/proc/{pid}/task")
         except (FileNotFoundError, ProcessLookupError):
             return True
-    else:
-        listed = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True)
-        state = listed.stdout.strip()[:1]
-    # Z: ended, and its parent has not asked yet.
-    return state in ("", "Z", "X")
+        # Z: ended, though its parent has not asked yet. Its first thread may be so before the others.
+        return state == "Z" and len(threads) <= 1
+    listed = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True)
+    return listed.stdout.strip()[:1] in ("", "Z")
 
 
 def _is_free(port: int) -> bool:

@@ -46,12 +46,15 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._streams += [writer, up_writer]
-        await asyncio.gather(
-            self._pump(reader, up_writer, lambda: self.lose_requests),
-            self._pump(up_reader, writer, lambda: self.lose_answers),
-        )
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self._streams += [writer, up_writer]
+            await asyncio.gather(
+                self._pump(reader, up_writer, lambda: self.lose_requests),
+                self._pump(up_reader, writer, lambda: self.lose_answers),
+            )
+        except asyncio.CancelledError:
+            return  # stopped
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: Callable[[], bool]

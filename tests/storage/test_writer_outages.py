@@ -199,7 +199,13 @@ async def test_every_operation_has_a_deadline(far_store: Store, proxy: Proxy) ->
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGKILL, marks=pytest.mark.logs("mongod ERROR mongod ended"), id="dies"),
+        pytest.param(signal.SIGSTOP, id="hangs"),
+    ],
+)
 async def test_the_database_dies_or_hangs_under_load(
     how: signal.Signals, tmp_path: Path, open_store: OpenStore
 ) -> None:
