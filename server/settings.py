@@ -37,7 +37,7 @@ class Settings:
         "origins, besides the server's own, that browsers may call from (comma-separated, https://host[:port])",
     )
     trusted_proxies: tuple[str, ...] = setting(
-        (), "addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"
+        (), "addresses of proxies whose X-Forwarded-For is believed (comma-separated)"
     )
     metrics: str = setting(
         "loopback",
@@ -216,6 +216,17 @@ def shown_default(field: dataclasses.Field[Any]) -> str:
     return str(field.default) or "none"
 
 
+def table() -> str:
+    """Every setting as a Markdown table, for `docs/operations.md`: `python -m server.settings` prints it."""
+    rows = ["| setting | environment variable | default | what it is, and why so |", "|---|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        help = field.metadata["help"]
+        if field.metadata["choices"]:
+            help += f" ({', '.join(field.metadata['choices'])})"
+        rows.append(f"| `{field.name}` | `{env_name(field)}` | {shown_default(field)} | {help} |")
+    return "\n".join(rows) + "\n"
+
+
 def load(options: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from given options, else the environment, else the defaults; `BadSetting` names the wrong one."""
     values: dict[str, Any] = {}
@@ -248,3 +259,7 @@ def _parse(field: dataclasses.Field[Any], text: str) -> Any:
         except ValueError:
             raise BadSetting(f"{field.name}: expected a number, got {text!r}") from None
     return text
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201
