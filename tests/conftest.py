@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.fernet import Fernet
 from tornado.ioloop import IOLoop
 
+from storage.keyring import Keyring
 from storage.mongod import LocalMongod
+from tests.harness import Server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,3 +50,27 @@ def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_name() -> str:
     """No two tests of a run, and no two runs against a database that stays, have the same."""
     return f"test_{uuid4().hex}"
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring([Fernet.generate_key()])
+
+
+@pytest.fixture
+def new_server(mongodb_uri: str, database_name: str, keyring: Keyring) -> Callable[..., Server]:
+    """Makes a server with changed settings, on the test's database; to be used with `async with`."""
+
+    def make(**changes: Any) -> Server:
+        return Server(mongodb_uri, database_name, keyring, **changes)
+
+    return make
+
+
+@pytest.fixture
+def server(io_loop: IOLoop, new_server: Callable[..., Server]) -> Iterator[Server]:
+    """A running server with the settings of a first start, save the rate limits and a shorter absence."""
+    server = new_server()
+    io_loop.run_sync(server.start)
+    yield server
+    io_loop.run_sync(server.stop)

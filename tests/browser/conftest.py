@@ -12,9 +12,6 @@ import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.harness import Server
-from tests.server.conftest import keyring as keyring
-from tests.server.conftest import new_server as new_server
-from tests.server.conftest import server as server
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
