@@ -166,10 +166,10 @@ class MessageWriter:
                     await self._round(batch)
                 finally:
                     self._between_rounds.set()
-                self._leave_trail()
             else:
                 self._idle.set()
                 await self._wait()
+            self._leave_trail()
 
     def _take(self) -> list[_Waiting]:
         """The next batch, in the order of submission."""
