@@ -11,6 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 from server.codec import encode
 from server.errors import STATUS, ApiError, unauthorized
 from server.ids import new_id
+from server.logs import log
 from server.node import Node
 
 CODES: Final = {status: code for code, status in reversed(STATUS.items())}
@@ -36,6 +37,11 @@ class Base(RequestHandler):
     def _request_summary(self) -> str:
         # Tornado's has the query string, and that can hold a token.
         return f"{self.request.method} {self.request.path} ({self.request_id})"
+
+    def log_exception(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        # Tornado's line has the whole request, its query string included.
+        if not isinstance(error, HTTPError):
+            log.error("uncaught_exception", exc_info=error, request=self._request_summary())
 
     def is_own_origin(self, origin: str) -> bool:
         """Whether a browser's `Origin` is this server's own or on the list."""

@@ -136,6 +136,10 @@ class Socket(Base, WebSocketHandler):
     hub: Hub
     dispatcher: Dispatcher
 
+    def serve(self) -> None:
+        """Sets the two, before anything is served."""
+        raise NotImplementedError  # pragma: no cover - each socket has its own
+
     async def arrived(self, connection: Connection) -> None:
         raise NotImplementedError  # pragma: no cover - each socket has its own
 
@@ -144,8 +148,15 @@ class Socket(Base, WebSocketHandler):
 
     # Handshake
 
+    def prepare(self) -> None:
+        # Before Tornado's own check, which does not stand an origin that is no URL.
+        origin = self.request.headers.get("Origin")
+        if origin is not None and not self.is_own_origin(origin):
+            self.refuse(errors.forbidden("this origin may not connect"))
+        self.serve()
+
     def check_origin(self, origin: str) -> bool:
-        return self.is_own_origin(origin)
+        return True  # asked in `prepare`
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         return "bearer" if len(subprotocols) == 2 and subprotocols[0] == "bearer" else None
@@ -262,7 +273,7 @@ class Socket(Base, WebSocketHandler):
 class ChatSocket(Socket):
     """`WS /ws/connect`."""
 
-    def prepare(self) -> None:
+    def serve(self) -> None:
         self.hub, self.dispatcher = self.node.chat, self.node.chat_dispatcher
 
     async def arrived(self, connection: Connection) -> None:
@@ -275,7 +286,7 @@ class ChatSocket(Socket):
 class SignalSocket(Socket):
     """`WS /webrtc/signal`."""
 
-    def prepare(self) -> None:
+    def serve(self) -> None:
         self.hub, self.dispatcher = self.node.signal, self.node.signal_dispatcher
 
     async def arrived(self, connection: Connection) -> None:
