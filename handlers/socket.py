@@ -8,6 +8,7 @@ its end; while the socket takes no more they stay there, bounded.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Hashable
 
 from tornado.iostream import IOStream, StreamClosedError
@@ -28,6 +29,7 @@ from server.protocol.limits import PROTOCOL_VERSION
 from server.services.tokens import Claims
 
 RETRY_SECONDS = 30.0  # for one who has too many sockets: time for the lost ones to be noticed
+OUTAGE_SECONDS = 4.0  # while the database is away: its usual restart
 
 
 class Sockets:
@@ -198,13 +200,15 @@ class Socket(Base, WebSocketHandler):
                 node.settings.rate_limits
                 and len(self.hub.of_user(claims.user_id)) >= node.settings.connections_per_user
             ):
-                self.end(errors.try_later(RETRY_SECONDS))
+                self.end(errors.try_later(_spread(RETRY_SECONDS)))
                 return
             person = await node.people.arrive(claims.user_id)
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)
             refused = error.code != "unavailable"
-            self.end(errors.token_refused(error.message) if refused else errors.try_later(1))
+            self.end(
+                errors.token_refused(error.message) if refused else errors.try_later(_spread(OUTAGE_SECONDS))
+            )
             return
         stream = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is None or stream.closed():
@@ -320,3 +324,8 @@ class Heartbeat:
                 elif connection.pinged_at <= now - self._interval:
                     connection.pinged_at = now
                     connection.send(PING_FRAME)
+
+
+def _spread(seconds: float) -> float:
+    """A different time for each who is sent away, so that they do not come back together."""
+    return random.uniform(0.5, 1.5) * seconds
