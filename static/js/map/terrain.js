@@ -3,7 +3,7 @@
 
 const CHUNK = 32; // units
 const CELL = 2;
-const LEVELS = [-0.45, -0.3, -0.15, 0, 0.15, 0.3, 0.45];
+const LEVELS = [-0.6, -0.48, -0.36, -0.24, -0.12, 0, 0.12, 0.24, 0.36, 0.48, 0.6];
 const MAX_CHUNKS = 200;
 
 /** A pseudo-random number in [0, 1) for a lattice point. Source: Hugo Elias' integer noise, mixed as in murmur3. */
@@ -17,7 +17,7 @@ function hash(x, y) {
 function valueNoise(x, y) {
   const x0 = Math.floor(x);
   const y0 = Math.floor(y);
-  const ease = (t) => t * t * (3 - 2 * t);
+  const ease = (t) => t * t * t * (t * (t * 6 - 15) + 10); // Perlin's, without kinks at the lattice
   const u = ease(x - x0);
   const v = ease(y - y0);
   const mix = (a, b, t) => a + (b - a) * t;
@@ -26,7 +26,7 @@ function valueNoise(x, y) {
 
 /** @returns {number} the lie of the land, about -1 to 1 */
 function elevation(x, y) {
-  return (valueNoise(x / 46, y / 46) * 0.7 + valueNoise(x / 17 + 91, y / 17 - 37) * 0.3) * 2 - 1;
+  return (valueNoise(x / 46, y / 46) * 0.72 + valueNoise(x / 23 + 91, y / 23 - 37) * 0.28) * 2 - 1;
 }
 
 export class Terrain {

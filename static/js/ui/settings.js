@@ -108,6 +108,7 @@ function Password() {
     <details>
       <summary>Change password</summary>
       <form onSubmit=${save} novalidate>
+        <input type="hidden" name="username" autocomplete="username" value=${app.hereabouts.user.username} />
         <${Field} id="old-password" name="old" type="password" label="Password now" autocomplete="current-password" error=${error.old} />
         <${Field} id="new-password" name="password" type="password" label="New password" autocomplete="new-password" error=${error.password} />
         <button class="button">Change</button>

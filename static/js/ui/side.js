@@ -24,7 +24,7 @@ function Brand() {
     <header class="brand">
       <div>
         <h1 class="wordmark">Hereabouts</h1>
-        <${ConnectionState} />
+        <${ConnectionState} data-testid="connection-state" />
       </div>
       <button type="button" class="me" data-testid="settings" aria-label="Settings" title="Settings"
         onClick=${() => app.set({ dialog: { kind: 'settings' } })}>
@@ -40,14 +40,14 @@ const STATES = {
   closed: ['offline', 'Not connected'],
 };
 
-export function ConnectionState() {
+export function ConnectionState(attributes) {
   const app = useApp();
   const { state, retryAt } = app.hereabouts.chat;
   useTicks(1000);
   const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
   const [tone, text] = STATES[state] ?? ['offline', navigator.onLine ? `Reconnecting in ${seconds} s` : 'You are offline'];
   return html`
-    <p class="connection ${tone}" data-testid="connection-state" data-state=${tone}>
+    <p class="connection ${tone}" data-state=${tone} ...${attributes}>
       <i></i><span role="status">${state === 'waiting' ? 'Reconnecting' : text}</span>
       ${state === 'waiting' && html`
         <button type="button" class="link" title=${text} onClick=${() => app.hereabouts.retryNow()}>Try now</button>`}
