@@ -28,7 +28,7 @@ from storage.records import User
 from storage.store import Store
 
 PATIENCE = 10.0  # seconds until an event that has not come counts as missing
-TOKEN_SECRET = b"a token secret for tests, 32 bytes or more"
+TOKEN_SECRET = b"a token secret for tests, of 64 bytes or more, as SHA-512 would want it"
 PASSWORD = "correct horse"
 # The contract's codes and their status over REST.
 STATUS = {

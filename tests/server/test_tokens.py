@@ -26,7 +26,7 @@ def forged(
     """The person's own token with something changed; a claim of None is left out."""
     payload = jwt.decode(person.token, options={"verify_signature": False})
     payload = {name: value for name, value in {**payload, **claims}.items() if value is not None}
-    return jwt.encode(payload, key if alg != "none" else None, algorithm=alg, headers={"typ": typ})
+    return jwt.encode(payload, key if alg != "none" else "", algorithm=alg, headers={"typ": typ})
 
 
 def raw(header: bytes, payload: bytes = b"{}") -> str:
