@@ -159,9 +159,7 @@ class Rooms:
     async def narrow(self, land: Land) -> None:
         """A land's owner has changed who may enter: those who may not are put out."""
         for user_id in list(self._hub.present(land.id)):
-            try:
-                self._sessions.check(user_id, land.id)
-            except ApiError:
+            if not self._sessions.is_open_to(user_id, land.id):
                 self._put_out(land.id, user_id, tell=True)
 
     async def close(self, land: Land) -> None:

@@ -155,13 +155,14 @@ class Sessions:
         before = _read_cursor(query.cursor) if query.cursor is not None else None
         sessions = await self._stored.page(user_id, before=before, limit=PAGE + 1)
         page = sessions[:PAGE]
-        shown = [s for s in page if s.kind != "land" or self._open_to(user_id, s.id)]
+        shown = [s for s in page if s.kind != "land" or self.is_open_to(user_id, s.id)]
         answer: SessionsShape = {"sessions": await self.shapes(user_id, shown)}
         if len(sessions) > PAGE:
             answer["next_cursor"] = _cursor(page[-1])
         return answer
 
-    def _open_to(self, user_id: str, land_id: str) -> bool:
+    def is_open_to(self, user_id: str, land_id: str) -> bool:
+        """Whether this user may enter a land's session."""
         land = self._lands.find(land_id)
         return land is not None and self._lands.may_enter(land, user_id)
 

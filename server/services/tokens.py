@@ -197,10 +197,12 @@ class _Provider:
         # A provider's own session (`sid`) where it names one; else the token itself is the login.
         login = payload.get("sid") or payload.get("jti") or digest(token).hex()
         name = payload.get(self._name_claim) or payload.get("name")
+        # Lone surrogates, which JSON lets in and no store takes: an identity with them is none, a name loses them.
+        f"{login}{payload['sub']}".encode()
         return Claims(
             user_id="",
             login_id=f"{self._issuer}|{login}",
             expires_at=_expiry(payload, now),
             subject=f"{self._issuer}|{payload['sub']}",
-            name=name if isinstance(name, str) else None,
+            name=name.encode(errors="ignore").decode() if isinstance(name, str) else None,
         )
