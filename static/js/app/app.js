@@ -18,6 +18,8 @@ export const OPENING = 'opening';
  * @typedef {'map'|'chat'|'talks'|'people'} Tab  what a phone shows; a desktop shows all
  */
 export class App extends Emitter {
+  #lastNotice = 0;
+
   constructor() {
     super();
     this.hereabouts = new Hereabouts();
@@ -81,7 +83,7 @@ export class App extends Emitter {
 
   /** Says something in passing, in words, for a few seconds. */
   notice(text, tone = 'info') {
-    const notice = { id: crypto.randomUUID(), text, tone };
+    const notice = { id: ++this.#lastNotice, text, tone };
     this.set({ notices: [...this.notices, notice] });
     setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }), NOTICE_MS);
   }

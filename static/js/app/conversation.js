@@ -36,17 +36,13 @@ export class Conversation {
     this.typing = new Map(); // user_id → timer
     this.readBy = new Map(); // user_id → seq
     this.nextBefore = undefined;
+    this.draft = '';
   }
 
   /** Takes in a session as the server describes it. */
   update(session) {
     this.name = session.name ?? this.name;
-    if (session.members) {
-      this.members = session.members.map((member) => this.#people.learn(member).id);
-      for (const { id, user_id: userId = id, read_seq: seq } of session.members) {
-        if (seq !== undefined && userId !== this.#selfId) this.#readTo(userId, seq);
-      }
-    }
+    if (session.members) this.members = session.members.map((member) => this.#people.learn(member).id);
     this.lastSeq = Math.max(this.lastSeq, session.last_seq ?? 0);
     this.readSeq = Math.max(this.readSeq, session.read_seq ?? 0);
     if (session.last_message) this.lastMessage = session.last_message;
@@ -165,6 +161,8 @@ export class Conversation {
     const state = message.deleted || known?.state === 'deleted' ? 'deleted' : 'sent';
     const key = known?.key ?? message.client_id ?? `seq-${message.seq}`;
     if (message.sender_id) this.#people.learn({ id: message.sender_id, username: message.sender_username });
+    // Who writes has read what came before, which is known of old messages too.
+    if (message.sender_id && message.sender_id !== this.#selfId) this.#readTo(message.sender_id, message.seq);
     this.#bySeq.set(message.seq, { ...known, ...message, key, state });
   }
 

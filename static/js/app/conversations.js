@@ -204,6 +204,7 @@ export class Conversations extends Emitter {
     if (roomId === this.#wantedLand) return null; // the room is just being entered: history has it
     try {
       const session = await this.#hereabouts.api.session(roomId);
+      if (!this.#hereabouts.user) return null; // signed out meanwhile
       return session.kind === 'land' ? null : this.#take(session);
     } catch (error) {
       if (error.code === 'not_found' || error.transient) return null;

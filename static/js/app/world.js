@@ -22,6 +22,7 @@ export class World extends Emitter {
   #timer = null;
   #reportedAt = 0;
   #reporting = false;
+  #walked = false; // since the last report
 
   /**
    * @param {import('../client/index.js').Hereabouts} hereabouts
@@ -46,9 +47,11 @@ export class World extends Emitter {
 
   /** Begins where this person last stood in this browser, or somewhere near the middle. */
   start() {
-    const saved = localStorage.getItem(this.#placeKey);
     const scatter = () => Math.round((Math.random() - 0.5) * 16);
-    Object.assign(this.self, saved ? JSON.parse(saved) : { x: scatter(), y: scatter() });
+    Object.assign(this.self, { x: scatter(), y: scatter() });
+    this.landId = null;
+    this.#walked = localStorage.getItem(this.#placeKey) === null;
+    this.#sharePlace();
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#report(), REPORT_MS);
   }
@@ -106,6 +109,7 @@ export class World extends Emitter {
     }
     const stride = Math.min(SPEED * seconds, reach);
     self.heading = Math.atan2(dy, dx);
+    this.#walked = true;
     self.x += (dx / length) * stride;
     self.y += (dy / length) * stride;
     if (stride === reach) this.target = null;
@@ -132,8 +136,8 @@ export class World extends Emitter {
     if (chat.state !== 'open' || this.#reporting) return;
     this.#reporting = true;
     this.#reportedAt = performance.now();
+    this.#sharePlace();
     const { x, y } = this.self;
-    localStorage.setItem(this.#placeKey, JSON.stringify({ x, y }));
     try {
       const { land_id: landId } = await chat.updateLocation({ x: round(x), y: round(y), radius: SIGHT });
       this.#stepOnto(landId ?? null);
@@ -142,6 +146,14 @@ export class World extends Emitter {
     } finally {
       this.#reporting = false;
     }
+  }
+
+  /** Of several tabs of one person, those that stand still follow the one that walks. */
+  #sharePlace() {
+    const { x, y } = this.self;
+    if (this.#walked) localStorage.setItem(this.#placeKey, JSON.stringify({ x, y }));
+    else Object.assign(this.self, JSON.parse(localStorage.getItem(this.#placeKey)));
+    this.#walked = false;
   }
 
   #stepOnto(landId) {

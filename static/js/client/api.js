@@ -41,8 +41,6 @@ export class Api {
   /** Other logins of this user end. @throws `unauthorized` or `forbidden` if `old` is wrong */
   changePassword(old, password) { return this.#call('POST', '/auth/password', { body: { old, new: password } }); }
 
-  deleteAccount() { return this.#call('DELETE', '/auth/me'); }
-
   /** @returns {Promise<User>} @throws `not_found` */
   user(userId) { return this.#call('GET', `/users/${id(userId)}`); }
 

@@ -24,6 +24,7 @@ export class Auth extends Emitter {
   #storage;
   #access = null; // {token, issuedAt, expiresAt}, in local milliseconds
   #refreshing = null;
+  #leaving = null; // the reason, while the user signs out
 
   /**
    * @param {import('./http.js').Http} http
@@ -98,19 +99,33 @@ export class Auth extends Emitter {
     this.#access = null;
   }
 
-  /** Ends this login here and at the server, whose answer is not waited for longer than its deadline. */
+  /** Ends this login, here and at the server. @throws {HereaboutsError} signed out here all the same */
   async logout() {
+    this.#leaving = 'logout';
     try {
       await this.#http.send('POST', '/auth/logout', { token: await this.token() });
     } finally {
       // Even unreachable, a log-out must leave no token behind on this device.
       this.end('logout');
+      this.#leaving = null;
     }
   }
 
-  /** Forgets the login on this device. @param {string} reason */
-  end(reason) {
+  /** Deletes the account. @throws {HereaboutsError} it is still there, and signed in */
+  async deleteAccount() {
+    this.#leaving = 'deleted';
+    try {
+      await this.#http.send('DELETE', '/auth/me', { token: await this.token() });
+      this.end('deleted');
+    } finally {
+      this.#leaving = null;
+    }
+  }
+
+  /** Forgets the login on this device. @param {string} cause  unless the user is leaving: then that is the reason */
+  end(cause) {
     if (!this.user && !this.canRestore) return;
+    const reason = this.#leaving ?? cause; // the sockets may close before the answer comes
     this.#access = null;
     this.user = null;
     this.#storage.removeItem(REFRESH_KEY);

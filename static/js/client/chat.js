@@ -25,7 +25,6 @@ export class ChatSocket extends ReconnectingSocket {
   #outbox;
   #joined = new Set();
   #typingSentAt = new Map(); // room_id → local milliseconds
-  #heartbeat = null;
 
   /**
    * @param {string} url
@@ -37,8 +36,7 @@ export class ChatSocket extends ReconnectingSocket {
     this.#api = api;
     this.#log = new RoomLog((roomId, page) => api.messages(roomId, page), (message) => this.emit('message', message));
     this.#outbox = new Outbox((type, fields) => this.request(type, fields), (message) => this.emit('outgoing', message));
-    this.on('connected', (frame) => this.#connected(frame));
-    this.on('state', ({ state }) => state !== 'open' && clearInterval(this.#heartbeat));
+    this.on('connected', () => this.#sync());
     this.on('session_created', ({ session }) => this.#log.follow(session.id, session.last_seq));
     this.on('room_closed', ({ room_id: roomId }) => this.#forget(roomId));
   }
@@ -124,27 +122,12 @@ export class ChatSocket extends ReconnectingSocket {
     return this.request('update_location', position);
   }
 
-  #connected({ heartbeat_seconds: seconds }) {
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#checkAlive(seconds * 1000), seconds * 1000);
-    this.#sync();
-  }
-
-  /** A page cannot see WebSocket pings, so a connection that died silently shows only by asking. */
-  async #checkAlive(intervalMs) {
-    if (Date.now() - this.heardAt < intervalMs) return;
-    try {
-      await this.request('ping');
-    } catch (error) {
-      if (error.code === 'timeout') this.restart();
-    }
-  }
-
   async #sync() {
     await Promise.all([...this.#joined].map((roomId) => this.#rejoin(roomId)));
     this.#outbox.flush();
     try {
       const sessions = await this.#api.allSessions();
+      if (this.state !== 'open') return; // the next connection asks anew
       for (const session of sessions) this.#log.catchUp(session.id, session.last_seq);
       for (const session of sessions) if (session.kind !== 'land') this.#log.follow(session.id, session.last_seq);
       this.emit('synced', { sessions });

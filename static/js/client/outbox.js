@@ -27,7 +27,7 @@ export class Outbox {
   /** @returns {OutgoingMessage} */
   send(roomId, content) {
     const message = {
-      client_id: crypto.randomUUID(),
+      client_id: randomId(),
       room_id: roomId,
       content,
       created_at: new Date().toISOString(),
@@ -92,4 +92,9 @@ export class Outbox {
     Object.assign(entry.message, changes);
     this.#changed(entry.message);
   }
+}
+
+/** As random as `crypto.randomUUID`, which plain http pages lack. */
+function randomId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -37,11 +37,6 @@ export class RoomLog {
     this.#rooms.clear();
   }
 
-  /** @returns {string[]} */
-  get rooms() {
-    return [...this.#rooms.keys()];
-  }
-
   /** Takes in a live message. @param {import('./api.js').Message} message */
   receive(message) {
     const room = this.#rooms.get(message.room_id);

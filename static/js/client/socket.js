@@ -31,6 +31,8 @@ export class ReconnectingSocket extends Emitter {
   #retryTimer = null;
   #handshakeTimer = null;
   #renewTimer = null;
+  #heartbeat = null;
+  #heardAt = 0; // local milliseconds
 
   /**
    * @param {string} url  `ws:` or `wss:`
@@ -44,8 +46,6 @@ export class ReconnectingSocket extends Emitter {
     this.state = 'closed';
     /** When the next attempt begins, while `waiting`. */
     this.retryAt = null;
-    /** When the server was last heard, in local milliseconds. */
-    this.heardAt = 0;
   }
 
   /** Connects, and keeps connecting until `close()` or the end of the login. */
@@ -131,8 +131,8 @@ export class ReconnectingSocket extends Emitter {
   }
 
   #receive(frame) {
-    this.heardAt = Date.now();
-    if (frame.type === 'connected') this.#opened();
+    this.#heardAt = Date.now();
+    if (frame.type === 'connected') this.#opened(frame);
     const pending = this.#pending.get(frame.ref);
     if (pending) {
       this.#pending.delete(frame.ref);
@@ -147,11 +147,22 @@ export class ReconnectingSocket extends Emitter {
     this.deliver(frame);
   }
 
-  #opened() {
+  #opened({ heartbeat_seconds: seconds }) {
     clearTimeout(this.#handshakeTimer);
+    this.#heartbeat = setInterval(() => this.#checkAlive(seconds * 1000), seconds * 1000);
     this.#attempt = 0;
     this.#setState('open');
     this.#scheduleRenewal();
+  }
+
+  /** A page cannot see WebSocket pings, so a connection that died silently shows only by asking. */
+  async #checkAlive(intervalMs) {
+    if (Date.now() - this.#heardAt < intervalMs) return;
+    try {
+      await this.request('ping');
+    } catch (error) {
+      if (error.code === 'timeout') this.restart();
+    }
   }
 
   #closed(code, reason) {
@@ -176,6 +187,7 @@ export class ReconnectingSocket extends Emitter {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#handshakeTimer);
     clearTimeout(this.#renewTimer);
+    clearInterval(this.#heartbeat);
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();

@@ -7,12 +7,10 @@ import { IconButton } from './parts.js';
 const MOST = 4_000; // characters the server takes, counted as code points
 const WARN_AT = 3_800;
 
-const drafts = new Map(); // room_id → text
-
 export function Composer({ conversation }) {
   const app = useApp();
   const { chat } = app.hereabouts;
-  const [text, setText] = useState(drafts.get(conversation.id) ?? '');
+  const [text, setText] = useState(conversation.draft);
   const input = useRef(null);
   const length = [...text].length;
   useEffect(() => () => chat.typing(conversation.id, false), []);
@@ -24,7 +22,7 @@ export function Composer({ conversation }) {
 
   function write(value) {
     setText(value);
-    drafts.set(conversation.id, value);
+    conversation.draft = value;
     chat.typing(conversation.id, value.trim() !== '');
   }
 

@@ -118,11 +118,11 @@ function Password() {
 
 function DeleteAccount() {
   const app = useApp();
-  const { api, auth, user } = app.hereabouts;
+  const { auth, user } = app.hereabouts;
   const [typed, setTyped] = useState('');
   async function remove(event) {
     event.preventDefault();
-    if (await app.attempt(() => api.deleteAccount())) auth.end('deleted');
+    await app.attempt(() => auth.deleteAccount());
   }
   return html`
     <details class="grave">
