@@ -280,8 +280,8 @@ class Socket:
         self.events.remove(event)
         return event
 
-    async def ask(self, answer: str, **request: Any) -> dict[str, Any]:
-        """Sends a request with a `ref` and waits for the answer with the same; any other answer fails."""
+    async def answer_to(self, **request: Any) -> dict[str, Any]:
+        """Sends a request with a `ref` and waits for what comes with the same: an answer or an error."""
         ref = f"ref-{next(self._refs)}"
         await self.send(**request, ref=ref)
 
@@ -290,6 +290,11 @@ class Socket:
 
         event: dict[str, Any] = await self._wait(found, f"an answer to {request}")
         self.events.remove(event)
+        return event
+
+    async def ask(self, answer: str, **request: Any) -> dict[str, Any]:
+        """`answer_to` that fails unless the answer is of this type."""
+        event = await self.answer_to(**request)
         assert event["type"] == answer, f"expected {answer}, got {event}"
         return event
 
