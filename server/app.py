@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -11,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
+from handlers.base import RESTART_SPREAD_SECONDS
 from handlers.routes import url_specs
 from handlers.socket import Heartbeat, Sockets
 from server.clock import Clock
@@ -93,8 +95,11 @@ class App:
                 await _until(lambda: not self.node.requests_under_way)
         except (TimeoutError, StorageError) as error:
             log.warning("stopped_with_work_under_way", error=type(error).__name__)
-        for socket in list(self._sockets.open):
-            close = restarting(socket.restart_delay())
+        sockets = list(self._sockets.open)
+        slot = RESTART_SPREAD_SECONDS / max(1, len(sockets))
+        for place, socket in enumerate(sockets):
+            # A slot of the time for each, less a random part of it: no two are told the same.
+            close = restarting(slot * (place + 1 - random.random() / 2))
             if socket.connection is not None:
                 socket.connection.close(close)
             else:

@@ -85,7 +85,7 @@ def token_refused(reason: str) -> Close:
 
 
 def restarting(retry_after: float) -> Close:
-    return Close(1012, f"retry_after={retry_after:.1f}")
+    return Close(1012, f"retry_after={retry_after:.4f}")
 
 
 def try_later(retry_after: float) -> Close:
