@@ -61,11 +61,12 @@ class Messages:
     async def send(self, connection: Connection, request: requests.SendMessage) -> asyncio.Future[Commit]:
         """Submits; the future that comes back is done once the message is acknowledged."""
         user_id = connection.user_id
+        # Now: the connection, and the name with it, may be gone once we have waited. What it sent counts.
+        username = self._people.name(user_id)
         session = await self._sessions.require(user_id, request.room_id)
         self._rooms.check_joined(connection, session)
         await self._sessions.check_write(session, user_id)
         self._rooms.said(session.id, user_id)
-        username = self._people.name(user_id)
         future = self._submit(session, user_id, username, request.content, request.client_id)
 
         def acknowledge(done: asyncio.Future[Commit]) -> None:

@@ -88,7 +88,7 @@ class Rooms:
         session = await self._sessions.require(user_id, room_id)
         self.check_joined(connection, session)
         await self._sessions.check_write(session, user_id)
-        if self._crowded(room_id):
+        if connection.closed or self._crowded(room_id):
             return
         event = {
             "type": "typing",
