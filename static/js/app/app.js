@@ -110,7 +110,8 @@ export class App extends Emitter {
     auth.on('signed_in', () => this.#signedIn());
     auth.on('signed_out', ({ reason }) => this.#signedOut(reason));
     chat.on('state', changed);
-    chat.on('error', (frame) => !frame.ref && this.notice(inWords(frame), 'error'));
+    // Only what has no answer fails without a `ref`: typing, which is nobody's concern but a developer's.
+    chat.on('error', ({ ref, message }) => ref ?? console.warn('refused:', message));
     signal.on('call', (call) => {
       if (call.state === 'ended') this.notice(callEnding(call, this.people.name(call.remoteUser.id)));
       this.emit('changed');

@@ -18,6 +18,8 @@ export class Lands extends Emitter {
     this.#api = hereabouts.api;
     /** @type {Map<string, import('../client/api.js').Land>} */
     this.byId = new Map();
+    // Told to those who stood in it; the others' maps learn of it at their next look.
+    hereabouts.chat.on('room_closed', ({ room_id: landId }) => this.byId.delete(landId) && this.emit('changed'));
   }
 
   /** @returns {import('../client/api.js').Land | undefined} */

@@ -30,8 +30,11 @@ export class Scene {
    */
   draw(context, view) {
     this.drawGround(context, view);
-    for (const land of view.lands) drawLand(context, view, land);
+    const lands = [...view.lands].map((land) => ({ land, rect: screenRect(view.camera, land) }))
+      .filter(({ rect }) => onScreen(rect, view.camera));
+    for (const { land, rect } of lands) drawLand(context, view, land, rect);
     drawEarshot(context, view);
+    for (const { land, rect } of lands) drawLandName(context, view, land, rect);
     if (view.world.target) drawTarget(context, view);
     if (view.claim) drawClaim(context, view);
     drawPeople(context, view);
@@ -65,9 +68,11 @@ function screenRect(camera, { x, y, width, height }) {
   return { x: from.x, y: from.y, width: width * camera.scale, height: height * camera.scale };
 }
 
-function drawLand(context, { camera, colours, world, user, name }, land) {
-  const rect = screenRect(camera, land);
-  if (rect.x > camera.width || rect.y > camera.height || rect.x + rect.width < 0 || rect.y + rect.height < 0) return;
+function onScreen({ x, y, width, height }, camera) {
+  return x <= camera.width && y <= camera.height && x + width >= 0 && y + height >= 0;
+}
+
+function drawLand(context, { colours, world }, land, rect) {
   const hue = colours.hues[hueOf(land.owner_id ?? land.id)];
   const inside = land.id === world.landId;
 
@@ -87,7 +92,9 @@ function drawLand(context, { camera, colours, world, user, name }, land) {
   if (land.access === 'invited') context.setLineDash([7, 5]);
   context.stroke();
   context.restore();
+}
 
+function drawLandName(context, { colours, user, name }, land, rect) {
   if (rect.width < LABEL_MIN_PIXELS) return;
   context.save();
   context.beginPath();

@@ -2,7 +2,7 @@
 // because they come from the coordinates alone. Only there to be walked past.
 
 const CHUNK = 32; // units
-const CELL = 2;
+const CELL = 1;
 const LEVELS = [-0.6, -0.48, -0.36, -0.24, -0.12, 0, 0.12, 0.24, 0.36, 0.48, 0.6];
 const MAX_CHUNKS = 200;
 
