@@ -148,8 +148,10 @@ def _token_secret(chosen: Settings) -> bytes:
         return chosen.token_secret.encode()
     path = chosen.data_dir / "token.secret"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(new_secret() + new_secret())
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(new_secret() + new_secret())
+        fresh.replace(path)  # a start that is interrupted leaves no half a secret
     secret = path.read_text().strip().encode()
     if len(secret) < 32:
         raise BadSetting(

@@ -205,6 +205,7 @@ class _State:
     def save(self, pid: int | None, port: int | None) -> None:
         self.pid, self.port = pid, port
         fresh = self._path.with_suffix(".new")
+        fresh.touch(mode=0o600)
         fresh.write_text(json.dumps({"pid": pid, "port": port}))
         fresh.replace(self._path)
 
