@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 KNOWN_DISTANCE: Final = 50.0
 CANDIDATE_BYTES: Final = 2048
+SDP_BYTES: Final = 32_768
 
 
 class Calls:
@@ -147,6 +148,8 @@ class Calls:
     async def describe(self, connection: Connection, request: requests.Offer | requests.Answer) -> None:
         kind = "offer" if isinstance(request, requests.Offer) else "answer"
         event = {"type": kind, "call_id": request.call_id, "sdp": request.sdp}
+        if len(request.sdp.encode()) > SDP_BYTES:
+            raise ApiError("too_large", f"expected a session description of {SDP_BYTES} bytes at most")
         self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
 
     async def candidate(self, connection: Connection, request: requests.IceCandidate) -> None:
