@@ -9,6 +9,7 @@ import { Terrain } from './terrain.js';
 
 const LABEL_MIN_PIXELS = 46;
 const EARSHOT_CORNER = 2.2; // units
+const TUFTS_FROM = 6; // pixels a unit: smaller, they are dust
 
 export class Scene {
   #terrain = new Terrain();
@@ -42,22 +43,25 @@ export class Scene {
 
   /** The open ground alone. */
   drawGround(context, { camera, colours }) {
-    const { middle, scale } = camera;
+    const { scale } = camera;
     context.fillStyle = colours.ground;
     context.fillRect(0, 0, camera.width, camera.height);
     context.save();
-    context.translate(middle.x, middle.y);
-    context.scale(scale, scale);
-    context.translate(-camera.x, -camera.y);
     context.lineCap = 'round';
-    const chunks = [...this.#terrain.within(camera.bounds)];
-    context.strokeStyle = colours.contour;
-    context.lineWidth = 1.1 / scale;
-    for (const { contours } of chunks) context.stroke(contours);
-    if (scale > 6) {
-      context.strokeStyle = colours.tuft;
-      context.lineWidth = 1.4 / scale;
-      for (const { tufts } of chunks) context.stroke(tufts);
+    for (const chunk of this.#terrain.within(camera.bounds)) {
+      const corner = camera.toScreen(chunk);
+      context.save();
+      context.translate(corner.x, corner.y);
+      context.scale(scale, scale);
+      context.strokeStyle = colours.contour;
+      context.lineWidth = 1.1 / scale;
+      context.stroke(chunk.contours);
+      if (scale > TUFTS_FROM) {
+        context.strokeStyle = colours.tuft;
+        context.lineWidth = 1.4 / scale;
+        context.stroke(chunk.tufts);
+      }
+      context.restore();
     }
     context.restore();
   }

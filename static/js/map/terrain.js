@@ -30,9 +30,12 @@ function elevation(x, y) {
 }
 
 export class Terrain {
-  #chunks = new Map(); // "cx,cy" → {contours: Path2D, tufts: Path2D}, in world units
+  #chunks = new Map(); // "cx,cy" → chunk
 
-  /** @returns {Iterable<{contours: Path2D, tufts: Path2D}>} what lies within the bounds */
+  /**
+   * Paths are in units from the chunk's own corner: far out in the world, a canvas has not the digits for more.
+   * @returns {Iterable<{x: number, y: number, contours: Path2D, tufts: Path2D}>} what lies within the bounds
+   */
   *within({ x0, y0, x1, y1 }) {
     for (let cy = Math.floor(y0 / CHUNK); cy * CHUNK < y1; cy++) {
       for (let cx = Math.floor(x0 / CHUNK); cx * CHUNK < x1; cx++) yield this.#chunk(cx, cy);
@@ -44,7 +47,8 @@ export class Terrain {
     let chunk = this.#chunks.get(key);
     if (!chunk) {
       if (this.#chunks.size >= MAX_CHUNKS) this.#chunks.clear();
-      chunk = { contours: contours(cx * CHUNK, cy * CHUNK), tufts: tufts(cx * CHUNK, cy * CHUNK) };
+      const [x, y] = [cx * CHUNK, cy * CHUNK];
+      chunk = { x, y, contours: contours(x, y), tufts: tufts(x, y) };
       this.#chunks.set(key, chunk);
     }
     return chunk;
@@ -59,7 +63,7 @@ function contours(left, top) {
   for (let j = 0; j <= count; j++) {
     for (let i = 0; i <= count; i++) heights.push(elevation(left + i * CELL, top + j * CELL));
   }
-  const corner = (i, j) => ({ x: left + i * CELL, y: top + j * CELL, z: heights[j * (count + 1) + i] });
+  const corner = (i, j) => ({ x: i * CELL, y: j * CELL, z: heights[j * (count + 1) + i] });
   for (let j = 0; j < count; j++) {
     for (let i = 0; i < count; i++) {
       const [a, b, c, d] = [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)];
@@ -89,9 +93,9 @@ function tufts(left, top) {
   const path = new Path2D();
   for (let j = 0; j < CHUNK; j += 4) {
     for (let i = 0; i < CHUNK; i += 4) {
-      const x = left + i + hash(left + i, top + j) * 4;
-      const y = top + j + hash(top + j, left + i + 7) * 4;
-      if (hash(left + i + 13, top + j - 5) > 0.1 + Math.max(0, elevation(x, y)) * 0.8) continue;
+      const x = i + hash(left + i, top + j) * 4;
+      const y = j + hash(top + j, left + i + 7) * 4;
+      if (hash(left + i + 13, top + j - 5) > 0.1 + Math.max(0, elevation(left + x, top + y)) * 0.8) continue;
       for (const lean of [-0.28, 0, 0.28]) {
         path.moveTo(x + lean * 0.4, y);
         path.lineTo(x + lean, y - (lean ? 0.45 : 0.6));
