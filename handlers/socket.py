@@ -73,6 +73,10 @@ class SocketConnection(Connection):
         self._closing = False
         self.pinged_at = now
 
+    @property
+    def backlog(self) -> int:
+        return self._outbox.size
+
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         if self._closing:
             return

@@ -156,7 +156,7 @@ class Dispatcher:
         raise ApiError("rate_limited", "too many requests on this connection", retry_after=round(wait, 3))
 
     def _answer_error(self, client: Client, kind: str, ref: str | None, error: BaseException) -> None:
-        error = as_api_error(error, request=kind)
+        error = as_api_error(error, request=kind, connection_id=client.connection.id)
         self._metrics.requests.labels(kind, error.code).inc()
         client.connection.answer(error_event(error), ref)
 

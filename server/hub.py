@@ -30,6 +30,11 @@ class Connection:
         self.rooms: set[str] = set()
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for the other side to read."""
+        raise NotImplementedError  # pragma: no cover - the port
+
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         """Queues a frame; never blocks and never raises. A full buffer closes the connection."""
         raise NotImplementedError  # pragma: no cover - the port

@@ -149,6 +149,10 @@ class Node:
         gauge("rooms", "Rooms with somebody in them", lambda: self.chat.room_count)
         gauge("positions", "Users with a position", lambda: len(self.proximity))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
+        gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
         gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])
         gauge("calls_active", "Calls under way", lambda: self.calls.stats()["active"])
         gauge("ready", "1 while the node takes connections", lambda: float(self.ready))
+
+    def _backlog(self) -> float:
+        return sum(connection.backlog for hub in (self.chat, self.signal) for connection in hub)
