@@ -112,7 +112,9 @@ async def test_a_message_sent_by_rest_is_delivered_like_one_by_socket(server: Se
 async def test_deleting_a_message_is_told_where_it_was_heard(kind: str, server: Server) -> None:
     """Its id and place; history keeps the place alone."""
     ann, bob = await server.people(2)
-    room = await {"land": ann.land, "private": lambda: ann.private(bob), "group": lambda: ann.group(bob)}[kind]()
+    room = await {"land": ann.land, "private": lambda: ann.private(bob), "group": lambda: ann.group(bob)}[
+        kind
+    ]()
     hers, his, idle = await ann.chat(room), await bob.chat(room), await bob.chat()
     ack = await send(hers, room, "a slip")
     path = f"/chat/sessions/{room}/messages/{ack['message_id']}"
