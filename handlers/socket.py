@@ -18,7 +18,7 @@ from handlers.base import Base
 from server import errors
 from server.clock import rfc3339
 from server.dispatch import Client, Dispatcher, as_api_error
-from server.errors import Close
+from server.errors import ApiError, Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
 from server.ids import new_id
@@ -188,9 +188,7 @@ class Socket(Base, WebSocketHandler):
             claims = tokens.verify(token)
         else:
             raise errors.unauthorized(errors.TOKEN_MISSING.reason)
-        claims = await self.node.accounts.identify(claims)
-        tokens.check_login(claims)
-        return claims
+        return await self.node.accounts.identify(claims)
 
     async def open(self, *args: str, **kwargs: str) -> None:
         node = self.node
@@ -217,6 +215,13 @@ class Socket(Base, WebSocketHandler):
         stream = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is None or stream.closed():
             node.people.depart(claims.user_id)  # gone while we looked
+            return
+        try:
+            # Not before: a login that ends from here on finds this connection and closes it.
+            node.tokens.check_login(claims)
+        except ApiError as error:
+            node.people.depart(claims.user_id)
+            self.end(errors.token_refused(error.message))
             return
         outbox = Outbox(node.settings.buffer_bytes)
         connection = SocketConnection(self, stream, outbox, self.sockets, claims)
