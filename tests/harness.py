@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from types import TracebackType
 from typing import Any
@@ -277,6 +277,16 @@ class Socket:
             return None
 
         event: dict[str, Any] = await self._wait(found, f"{type} {fields}")
+        self.events.remove(event)
+        return event
+
+    async def next_of(self, types: Collection[str]) -> dict[str, Any]:
+        """Waits for an event of any of these types, and takes it out."""
+
+        def found() -> dict[str, Any] | None:
+            return next((event for event in self.events if event["type"] in types), None)
+
+        event: dict[str, Any] = await self._wait(found, f"one of {types}")
         self.events.remove(event)
         return event
 
