@@ -178,7 +178,8 @@ async def test_the_owner_changes_a_land(server: Server) -> None:
     assert await ann.ok("PATCH", path, changes) == {**land, **changes}
     assert await ann.ok("PATCH", path, {}) == {**land, **changes}
     await server.app.stop()
-    await server.start_again()
+    await server.stop()
+    await server.start()
     assert await ann.ok("GET", path) == {**land, **changes}
     assert await found(ann, "x=5&y=5") == set()
     assert await found(ann, "x=102&y=5") == {"Hill"}
@@ -242,7 +243,8 @@ async def test_a_deleted_land_ends_its_room_and_what_was_said_there(server: Serv
             await ann.refused("not_found", method, path)
         assert await ann.ok("GET", "/chat/sessions") == {"sessions": []}
         await server.app.stop()
-        await server.start_again()
+        await server.stop()
+        await server.start()
     await bob.land()
 
 
