@@ -1,0 +1,88 @@
+"""What an operator asks: alive, ready, metrics, counts; and how old messages go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from server.clock import DAY_MS
+from server.services.retention import purge
+from tests.harness import Server
+
+STATISTICS = ["/chat/stats", "/ws/stats", "/webrtc/active-calls"]
+
+
+async def test_a_running_server_is_alive_and_ready(server: Server) -> None:
+    """Outside the base path, without a token."""
+    for path, status in (("/healthz", "ok"), ("/readyz", "ready")):
+        assert await server.call("GET", server.origin + path) == (200, {"status": status})
+
+
+@pytest.mark.logs("status=503 method='GET' path='/readyz'")
+async def test_a_server_that_stops_is_alive_and_not_ready(server: Server) -> None:
+    """So that a balancer sends nobody to it."""
+    server.app.node.ready = False
+    await server.refused("unavailable", "GET", server.origin + "/readyz")
+    assert (await server.call("GET", server.origin + "/healthz"))[0] == 200
+    server.app.node.ready = True
+
+
+@pytest.mark.parametrize(
+    ("setting", "headers", "status"),
+    [
+        ("loopback", {}, 200),
+        ("loopback", {"X-Forwarded-For": "127.0.0.1"}, 404),
+        ("loopback", {"Forwarded": "for=127.0.0.1"}, 404),
+        ("everyone", {"X-Forwarded-For": "192.0.2.1"}, 200),
+        ("off", {}, 404),
+    ],
+)
+async def test_metrics_are_for_this_machine_unless_set_otherwise(
+    setting: str, headers: dict[str, str], status: int, new_server: Callable[..., Server]
+) -> None:
+    """A request that a proxy passes on is not from this machine."""
+    async with new_server(metrics=setting) as server:
+        response = await server.fetch("GET", server.origin + "/metrics", headers=headers)
+        assert response.code == status
+        assert (b"hereabouts_rest_seconds" in response.body) == (status == 200)
+
+
+async def test_the_counts_are_open(server: Server) -> None:
+    """Numbers alone, without a token."""
+    ann, bob = await server.people(2)
+    room = await ann.private(bob)
+    await ann.chat(room)
+    await ann.ok("POST", f"/chat/sessions/{room}/messages", {"content": "x"})
+    assert [await server.call("GET", path) for path in STATISTICS] == [
+        (200, {"sessions": 1, "messages": 1, "messages_today": 1}),
+        (200, {"connections": 1, "users": 1, "rooms": 1}),
+        (200, {"ringing": 0, "active": 0}),
+    ]
+
+
+async def test_a_setting_closes_the_counts(new_server: Callable[..., Server]) -> None:
+    """They are as absent."""
+    async with new_server(statistics=False) as server:
+        for path in STATISTICS:
+            await server.refused("not_found", "GET", path)
+
+
+@pytest.mark.parametrize(
+    ("days", "land_days", "left"), [(0, -1, (1, 1)), (1, -1, (0, 0)), (1, 0, (0, 1)), (0, 1, (1, 0))]
+)
+async def test_messages_past_their_time_go(
+    days: int, land_days: int, left: tuple[int, int], new_server: Callable[..., Server]
+) -> None:
+    """0 keeps them; lands may differ; what is not past its time stays."""
+    async with new_server(retention_days=days, land_retention_days=land_days) as server:
+        ann, bob = await server.people(2)
+        rooms = [await ann.private(bob), await ann.land()]
+        for room in rooms:
+            await ann.ok("POST", f"/chat/sessions/{room}/messages", {"content": "x"})
+        assert await purge(server.settings, server.store.messages, server.clock) == 0
+        server.clock.advance(DAY_MS / 1000 + 1)
+        await purge(server.settings, server.store.messages, server.clock)
+        ann.token = server.app.node.tokens.issue(ann.id, "later")  # the old one has run out
+        pages = [await ann.ok("GET", f"/chat/sessions/{room}/messages") for room in rooms]
+        assert tuple(len(page["messages"]) for page in pages) == left
