@@ -177,7 +177,6 @@ async def test_the_owner_changes_a_land(server: Server) -> None:
     }
     assert await ann.ok("PATCH", path, changes) == {**land, **changes}
     assert await ann.ok("PATCH", path, {}) == {**land, **changes}
-    await server.app.stop()
     await server.stop()
     await server.start()
     assert await ann.ok("GET", path) == {**land, **changes}
@@ -242,7 +241,6 @@ async def test_a_deleted_land_ends_its_room_and_what_was_said_there(server: Serv
         ):
             await ann.refused("not_found", method, path)
         assert await ann.ok("GET", "/chat/sessions") == {"sessions": []}
-        await server.app.stop()
         await server.stop()
         await server.start()
     await bob.land()
