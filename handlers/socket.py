@@ -114,6 +114,11 @@ class SocketConnection(Connection):
     def close(self, close: Close) -> None:
         if self._closing:
             return
+        # What is queued goes now even if the reader is behind, since nothing may follow the close
+        # frame (RFC 6455 §5.5.1); of one who is too slow it is given up.
+        if close is errors.TOO_SLOW:
+            self._outbox.take()
+        self._behind = False
         self.flush()
         self._closing = True
         self._handler.node.metrics.closes.labels(close.code).inc()
