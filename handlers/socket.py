@@ -203,12 +203,6 @@ class Socket(Base, WebSocketHandler):
             return
         try:
             claims = await self._identify()
-            if (
-                node.settings.rate_limits
-                and len(self.hub.of_user(claims.user_id)) >= node.settings.connections_per_user
-            ):
-                self.end(errors.try_later(_spread(RETRY_SECONDS)))
-                return
             person = await node.people.arrive(claims.user_id)
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)
@@ -221,12 +215,9 @@ class Socket(Base, WebSocketHandler):
         if stream is None or stream.closed():
             node.people.depart(claims.user_id)  # gone while we looked
             return
-        try:
-            # Not before: a login that ends from here on finds this connection and closes it.
-            node.tokens.check_login(claims)
-        except ApiError as error:
+        if (close := self._unwelcome(claims)) is not None:
             node.people.depart(claims.user_id)
-            self.end(errors.token_refused(error.message))
+            self.end(close)
             return
         outbox = Outbox(node.settings.buffer_bytes)
         connection = SocketConnection(self, stream, outbox, self.sockets, claims)
@@ -247,6 +238,21 @@ class Socket(Base, WebSocketHandler):
             "socket_opened", connection_id=connection.id, user_id=claims.user_id, path=self.request.path
         )
         await self.arrived(connection)
+
+    def _unwelcome(self, claims: Claims) -> Close | None:
+        """Why this connection may not begin, if so.
+
+        Asked when nothing waits any more: a login that ends from here on finds this connection and
+        closes it, and those opened at the same time count it.
+        """
+        settings = self.node.settings
+        try:
+            self.node.tokens.check_login(claims)
+        except ApiError as error:
+            return errors.token_refused(error.message)
+        if settings.rate_limits and len(self.hub.of_user(claims.user_id)) >= settings.connections_per_user:
+            return errors.try_later(_spread(RETRY_SECONDS))
+        return None
 
     # Traffic
 
