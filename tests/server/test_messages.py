@@ -112,9 +112,8 @@ async def test_a_message_sent_by_rest_is_delivered_like_one_by_socket(server: Se
 async def test_deleting_a_message_is_told_where_it_was_heard(kind: str, server: Server) -> None:
     """Its id and place; history keeps the place alone."""
     ann, bob = await server.people(2)
-    room = await {"land": ann.land, "private": lambda: ann.private(bob), "group": lambda: ann.group(bob)}[
-        kind
-    ]()
+    rooms = {"land": await ann.land(), "private": await ann.private(bob), "group": await ann.group(bob)}
+    room = rooms[kind]
     hers, his, idle = await ann.chat(room), await bob.chat(room), await bob.chat()
     ack = await send(hers, room, "a slip")
     path = f"/chat/sessions/{room}/messages/{ack['message_id']}"
@@ -274,9 +273,9 @@ async def test_joining_in_the_middle_of_a_flood_misses_nothing(server: Server) -
             await asyncio.sleep(0.001)
         return int((await socket.ask("joined_room", type="join_room", room_id=land))["last_seq"])
 
-    _, *last_seqs = await asyncio.gather(
-        flood(), *(join(socket, 1 + 15 * place) for place, socket in enumerate(joiners))
-    )
+    flooding = asyncio.ensure_future(flood())
+    last_seqs = await asyncio.gather(*(join(socket, 1 + 15 * place) for place, socket in enumerate(joiners)))
+    await flooding
     await hers.next("message", seq=count)
     for socket, last_seq in zip(joiners, last_seqs, strict=True):
         await socket.quiet("error")

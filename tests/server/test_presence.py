@@ -66,7 +66,7 @@ async def test_a_second_connection_is_no_news_and_the_last_to_go_is(server: Serv
 async def test_a_short_absence_is_not_told(new_server: Callable[..., Server]) -> None:
     """Who is back in time was never away; by default that is three seconds."""
     assert Settings().offline_seconds == 3.0
-    async with new_server(offline_seconds=1.5) as server:
+    async with new_server(offline_seconds=2.0) as server:
         ann, bob, cat = await server.people(3)
         group = await ann.group(bob, cat)
         his = await bob.chat(group)
