@@ -86,3 +86,32 @@ async def test_messages_past_their_time_go(
         ann.token = server.app.node.tokens.issue(ann.id, "later")  # the old one has run out
         pages = [await ann.ok("GET", f"/chat/sessions/{room}/messages") for room in rooms]
         assert tuple(len(page["messages"]) for page in pages) == left
+
+
+async def test_metrics_tell_what_the_server_does(server: Server) -> None:
+    """Connections, rooms, messages, deliveries, queues, storage, lag; nobody's id, name or words among them."""
+    ann, bob = await server.people(2)
+    land = await ann.land()
+    hers = await ann.chat(land)
+    await bob.chat(land)
+    await hers.ask("message_ack", type="send_message", room_id=land, content="a secret of mine")
+    await hers.next("message")
+    text = (await server.fetch("GET", server.origin + "/metrics")).body.decode()
+    for line in (
+        "hereabouts_chat_connections 2.0",
+        "hereabouts_users 2.0",
+        "hereabouts_rooms 1.0",
+        'hereabouts_messages_total{kind="land"} 1.0',
+        'hereabouts_requests_total{outcome="ok",type="send_message"} 1.0',
+        "hereabouts_writer_pending 0.0",
+        "hereabouts_outbox_bytes 0.0",
+        'hereabouts_storage_seconds_count{operation="messages.commit"} 1.0',
+        'hereabouts_rest_seconds_count{method="POST",route="/lands",status="201"} 1.0',
+        "hereabouts_ready 1.0",
+    ):
+        assert line in text.splitlines(), line
+    # Bob's arrival to Ann, then the message to both.
+    assert "hereabouts_deliveries_total 3.0" in text
+    assert "hereabouts_loop_lag_seconds_count" in text
+    for private in (ann.id, ann.name, ann.token, land, "a secret of mine"):
+        assert private not in text
