@@ -159,6 +159,8 @@ export class Conversations extends Emitter {
     chat.on('message', (message) => this.#message(message));
     chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
     chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
+    // Unasked: the land's owner took one off the guest list. Who walks out is not `here` any more.
+    chat.on('left_room', ({ room_id: roomId }) => roomId === this.here?.id && this.#drop(roomId));
     inRoom('outgoing', (conversation, message) => conversation.outgoing(message));
     inRoom('message_deleted', (conversation, { seq }) => conversation.deleted(seq));
     inRoom('read', (conversation, { user_id: userId, seq }) => conversation.read(userId, seq));

@@ -6,7 +6,8 @@
 /**
  * @typedef {import('./auth.js').User} User
  * @typedef {{id: string, world_id: string, name: string, x: number, y: number, width: number,
- *   height: number, owner_id: string, access: 'open'|'invited'}} Land  coordinates in world units
+ *   height: number, owner_id: string, access: 'open'|'invited', invited_ids?: string[]}} Land
+ *   coordinates in world units; `invited_ids` for its owner alone
  * @typedef {{id: string, room_id: string, seq: number, sender_id: string, sender_username: string,
  *   content: string, created_at: string, client_id?: string, deleted?: boolean}} Message
  *   `deleted` messages have an id, a room and a seq only
@@ -125,7 +126,7 @@ export class Api {
 
   /**
    * @param {{name: string, x: number, y: number, width: number, height: number,
-   *   world_id?: string, access?: 'open'|'invited'}} land  sides of 1 to 1,000
+   *   world_id?: string, access?: 'open'|'invited', invited_ids?: string[]}} land  sides of 1 to 1,000
    * @returns {Promise<Land>}
    * @throws `conflict` when it overlaps another, `forbidden` over one's number of lands
    */

@@ -49,7 +49,7 @@ function ChatHead({ conversation }) {
         <${IconButton} icon="phone" label="Call ${conversation.title}" onClick=${() => app.call(person, 'audio')} />
         <${IconButton} icon="video" label="Video call with ${conversation.title}" onClick=${() => app.call(person, 'video')} />`}
       ${kind === 'group' && html`
-        <${IconButton} icon="people" label="Members" onClick=${() => app.set({ dialog: { kind: 'group', conversation } })} />`}
+        <${IconButton} icon="people" label="Members" data-testid="group-open" onClick=${() => app.set({ dialog: { kind: 'group', conversation } })} />`}
     </header>`;
 }
 

@@ -4,7 +4,8 @@
 import { inWords } from '../app/words.js';
 import { ConfirmDialog, Dialog } from './dialog.js';
 import { GroupDialog, NewGroupDialog } from './group-dialogs.js';
-import { html, useApp, useState } from './html.js';
+import { GuestList } from './guest-list.js';
+import { html, useApp, useEffect, useState } from './html.js';
 import { Field } from './parts.js';
 import { SettingsDialog } from './settings.js';
 
@@ -61,7 +62,7 @@ function ClaimDialog({ rect, onClose }) {
         <${Field} id="land-name" name="name" label="Name" maxlength="64" placeholder="Harbour Green" data-first error=${error?.name} data-testid="land-name" />
         <div class="quad">
           ${['x', 'y', 'width', 'height'].map((key) => html`
-            <${Field} key=${key} id="land-${key}" name=${key} type="number" step="any" value=${rect[key]} data-testid="land-${key}"
+            <${Field} key=${key} id="land-${key}" name=${key} type="number" step="any" defaultValue=${rect[key]} data-testid="land-${key}"
               label=${{ x: 'West edge', y: 'North edge', width: 'Width', height: 'Height' }[key]} />`)}
         </div>
         <label class="check"><input type="checkbox" name="access" /> By invitation only</label>
@@ -77,10 +78,16 @@ function ClaimDialog({ rect, onClose }) {
 function LandDialog({ land, onClose }) {
   const app = useApp();
   const [removing, setRemoving] = useState(false);
+  const [invited, setInvited] = useState(land.access === 'invited');
+  const [guests, setGuests] = useState(null);
+  useEffect(() => {
+    // Asked for anew: the list may have been changed on another device since the map saw the land.
+    app.attempt(async () => setGuests((await app.hereabouts.api.land(land.id)).invited_ids));
+  }, []);
   async function save(event) {
     event.preventDefault();
-    const { name, access } = Object.fromEntries(new FormData(event.currentTarget));
-    const changes = { name: name.trim(), access: access ? 'invited' : 'open' };
+    const name = new FormData(event.currentTarget).get('name').trim();
+    const changes = { name, access: invited ? 'invited' : 'open', invited_ids: guests ?? undefined };
     if (await app.attempt(() => app.lands.update(land.id, changes))) onClose();
   }
   const remove = async () => {
@@ -94,11 +101,14 @@ function LandDialog({ land, onClose }) {
   return html`
     <${Dialog} title="Your land" onClose=${onClose}>
       <form onSubmit=${save} novalidate>
-        <${Field} id="land-name" name="name" label="Name" maxlength="64" value=${land.name} />
-        <label class="check"><input type="checkbox" name="access" checked=${land.access === 'invited'} /> By invitation only</label>
+        <${Field} id="land-name" name="name" label="Name" maxlength="64" defaultValue=${land.name} data-testid="land-name" />
+        <label class="check">
+          <input type="checkbox" checked=${invited} onChange=${({ target }) => setInvited(target.checked)} data-testid="land-invited" /> By invitation only
+        </label>
+        ${invited && guests && html`<${GuestList} guests=${guests} onChange=${setGuests} />`}
         <footer>
           <button type="button" class="button quiet danger" onClick=${() => setRemoving(true)}>Give it up</button>
-          <button class="button primary">Save</button>
+          <button class="button primary" data-testid="land-save">Save</button>
         </footer>
       </form>
     <//>`;

@@ -67,7 +67,7 @@ function PickPeople({ except = [] }) {
   return html`
     <fieldset class="pick">
       <legend>People</legend>
-      <input class="pick-find" aria-label="Find somebody by username" placeholder="Find by username, then Enter" onKeyDown=${find} />
+      <input class="pick-find" aria-label="Find somebody by username" placeholder="Find by username, then Enter" data-testid="pick-find" onKeyDown=${find} />
       ${unknown && html`<p class="field-error" role="status">${unknown}</p>`}
       <div class="pick-list">
         ${[...ids].map((id) => html`
@@ -101,7 +101,7 @@ export function GroupDialog({ conversation, onClose }) {
   return html`
     <${Dialog} title="Group" onClose=${onClose}>
       <form onSubmit=${save} novalidate>
-        <${Field} id="group-name" name="name" label="Name" maxlength="64" value=${conversation.name ?? ''} />
+        <${Field} id="group-name" name="name" label="Name" maxlength="64" defaultValue=${conversation.name ?? ''} data-testid="group-name" />
         <h3 class="group-head">Members<span>${conversation.members.length}</span></h3>
         <ul class="rows faces-list">
           ${conversation.members.map((id) => html`
@@ -109,8 +109,8 @@ export function GroupDialog({ conversation, onClose }) {
         </ul>
         <${PickPeople} except=${conversation.members} />
         <footer>
-          <button type="button" class="button quiet danger" onClick=${leave}>Leave group</button>
-          <button class="button primary">Save</button>
+          <button type="button" class="button quiet danger" data-testid="group-leave" onClick=${leave}>Leave group</button>
+          <button class="button primary" data-testid="group-save">Save</button>
         </footer>
       </form>
     <//>`;

@@ -55,7 +55,7 @@ function LandLabel() {
     <div class="land-label" data-testid="land-label" role="status">
       <b>${name}</b>
       <span>${land ? (mine ? 'your land' : `land of ${app.people.name(land.owner_id)}`) : landId ? '' : 'nobody’s land'}</span>
-      ${mine && html`<${IconButton} icon="settings" size=${16} label="Change this land"
+      ${mine && html`<${IconButton} icon="settings" size=${16} label="Change this land" data-testid="land-change"
         onClick=${() => app.set({ dialog: { kind: 'land', land } })} />`}
     </div>`;
 }

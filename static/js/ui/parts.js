@@ -23,7 +23,10 @@ export function IconButton({ icon, label, struck, size, class: className = '', .
     </button>`;
 }
 
-/** A labelled input, with what is wrong about it said under it. */
+/**
+ * A labelled input, with what is wrong about it said under it. What it begins with is its
+ * `defaultValue`: a `value` would overwrite what is being typed whenever the page draws itself anew.
+ */
 export function Field({ label, hint, error, id, ...input }) {
   return html`
     <div class="field ${error ? 'wrong' : ''}">
@@ -39,7 +42,7 @@ export function Switch({ label, hint, checked, onChange, id }) {
   return html`
     <div class="switch-row">
       <label for=${id}>${label}<small>${hint}</small></label>
-      <input type="checkbox" role="switch" id=${id} checked=${checked} onChange=${onChange} />
+      <input type="checkbox" role="switch" id=${id} data-testid=${id} checked=${checked} onChange=${onChange} />
     </div>`;
 }
 

@@ -46,7 +46,7 @@ function Profile() {
     <section>
       <div class="profile"><${Avatar} id=${user.id} name=${user.display_name || user.username} size="large" /><span>@${user.username}</span></div>
       <form class="inline" onSubmit=${save} novalidate>
-        <${Field} id="display-name" name="display_name" label="Name that others see" value=${user.display_name} maxlength="64"
+        <${Field} id="display-name" name="display_name" label="Name that others see" defaultValue=${user.display_name} maxlength="64"
           error=${error} data-testid="settings-display-name" />
         <button class="button" data-testid="settings-save-name">Save</button>
       </form>
@@ -106,12 +106,12 @@ function Password() {
   }
   return html`
     <details>
-      <summary>Change password</summary>
+      <summary data-testid="password-open">Change password</summary>
       <form onSubmit=${save} novalidate>
         <input type="hidden" name="username" autocomplete="username" value=${app.hereabouts.user.username} />
-        <${Field} id="old-password" name="old" type="password" label="Password now" autocomplete="current-password" error=${error.old} />
-        <${Field} id="new-password" name="password" type="password" label="New password" autocomplete="new-password" error=${error.password} />
-        <button class="button">Change</button>
+        <${Field} id="old-password" name="old" type="password" label="Password now" autocomplete="current-password" error=${error.old} data-testid="old-password" />
+        <${Field} id="new-password" name="password" type="password" label="New password" autocomplete="new-password" error=${error.password} data-testid="new-password" />
+        <button class="button" data-testid="password-submit">Change</button>
       </form>
     </details>`;
 }
