@@ -72,7 +72,13 @@ async def chat_stats(call: Call) -> shapes.ChatStatsShape:
 async def socket_stats(call: Call) -> shapes.SocketStatsShape:
     _check_open(call)
     chat = call.node.chat
-    return {"connections": chat.connection_count, "users": chat.user_count, "rooms": chat.room_count}
+    # Less those who are invisible: beside the count of who is online, the difference would give them away.
+    hidden = [count for user in call.node.people.invisible if (count := len(chat.of_user(user)))]
+    return {
+        "connections": chat.connection_count - sum(hidden),
+        "users": chat.user_count - len(hidden),
+        "rooms": chat.room_count,
+    }
 
 
 def _check_open(call: Call) -> None:

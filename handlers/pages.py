@@ -47,7 +47,9 @@ class Files(Base, StaticFileHandler):
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if vendored else "no-cache")
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        if any(part.startswith(".") for part in Path(absolute_path).relative_to(root).parts):
+        if "\0" in absolute_path or any(
+            part.startswith(".") for part in Path(absolute_path).relative_to(root).parts
+        ):
             self.send_error(404)
             return None
         return super().validate_absolute_path(root, absolute_path)

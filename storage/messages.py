@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bson.binary import Binary
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import UpdateOne
 
 from storage.cipher import DataKeys, SessionCipher
 from storage.driver import Database, Document
@@ -49,15 +49,12 @@ class Messages:
             document = await self._messages.find_one({"_id": message_id, "session": session_id})
         return None if document is None else (await self._opened([document]))[0]
 
-    async def delete(self, session_id: str, message_id: str) -> Message | None:
-        """Its ciphertext goes, the record that it was sent stays; the tombstone, or None if absent."""
+    async def delete(self, session_id: str, message_id: str) -> bool:
+        """Its ciphertext goes, the record that it was sent stays. Of many calls, True for the one that did it."""
+        undeleted = {"_id": message_id, "session": session_id, "body": {"$exists": True}}
         async with self._database.operation("messages.delete"):
-            document = await self._messages.find_one_and_update(
-                {"_id": message_id, "session": session_id},
-                {"$unset": {"body": ""}},
-                return_document=ReturnDocument.AFTER,
-            )
-        return None if document is None else from_document(document, None)
+            result = await self._messages.update_one(undeleted, {"$unset": {"body": ""}})
+        return bool(result.modified_count)
 
     async def newest(self, session_ids: Iterable[str]) -> dict[str, Message]:
         """The newest message of each session that has one."""

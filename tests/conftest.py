@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
@@ -46,10 +47,20 @@ def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     asyncio.run(mongod.stop())
 
 
+@pytest.fixture(scope="session")
+def mongodb(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient(mongodb_uri) as client:
+        yield client
+
+
 @pytest.fixture
-def database_name() -> str:
-    """No two tests of a run, and no two runs against a database that stays, have the same."""
-    return f"test_{uuid4().hex}"
+def database_name(mongodb: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """A name that no other test has. What is made under it goes at the end: mongod keeps a file open for each
+    collection and index, and a whole run would have more of them than a process may open.
+    """
+    name = f"test_{uuid4().hex}"
+    yield name
+    mongodb.drop_database(name)
 
 
 @pytest.fixture

@@ -164,8 +164,7 @@ class Messages:
             raise not_found("message")
         if message.sender_id != user_id:
             raise forbidden("only its sender deletes a message")
-        if message.content is None:
-            return
-        await self._stored.delete(session.id, message_id)
+        if not await self._stored.delete(session.id, message_id):
+            return  # deleted already, which was told then
         event = {"type": "message_deleted", "room_id": session.id, "id": message_id, "seq": message.seq}
         self._broker.publish(self._sessions.audience(session), event)

@@ -17,14 +17,14 @@ INBOUND = """async () => {
 
 
 async def claim_land(visitor: Visitor, name: str) -> None:
-    """Draws a land around the middle of the map, where newcomers stand."""
+    """Draws a land around where the visitor stands, large enough for wherever another newcomer is put."""
     await visitor.find("claim-land").click()
     box = await visitor.find("map").bounding_box()
     assert box
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    await visitor.page.mouse.move(x - 150, y - 120)
+    await visitor.page.mouse.move(x - 300, y - 300)
     await visitor.page.mouse.down()
-    await visitor.page.mouse.move(x + 150, y + 120, steps=5)
+    await visitor.page.mouse.move(x + 300, y + 300, steps=5)
     await visitor.page.mouse.up()
     await visitor.find("land-name").fill(name)
     await visitor.find("land-submit").click()
@@ -119,7 +119,7 @@ async def test_walking_out_of_a_land_leaves_its_room(server: Server, browse) -> 
     async with browse(server) as browser:
         ann = await browser.registered("ann")
         await claim_land(ann, "Harbour")
-        await ann.find("map").click(position={"x": 40, "y": 40})
+        await ann.find("map").click(position={"x": 25, "y": 25})
         await expect(ann.find("land-label")).not_to_contain_text("Harbour", timeout=20_000)
         bob = await server.person("bob")
         status, found = await bob.call("GET", "/lands")

@@ -93,4 +93,5 @@ async def test_tls_by_ourselves(new_process: NewProcess, tmp_path: Path) -> None
     )
     assert await connection.read_message() is None
     assert connection.close_code == 4001
+    connection.close()
     await process.stop()

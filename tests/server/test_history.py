@@ -222,3 +222,16 @@ async def test_only_its_sender_deletes_a_message(server: Server) -> None:
             await bob.refused("not_found", "DELETE", f"{path}/{absent}")
         assert "content" in (await ann.ok("GET", path))["messages"][0]
     await bob.refused("not_found", "DELETE", f"/chat/sessions/{private}/messages/{message['id']}")
+
+
+async def test_deleting_at_once_is_told_once(server: Server) -> None:
+    """Five requests that delete the same message at the same time: all succeed, the others hear of it once."""
+    ann, bob = await server.people(2)
+    private = await ann.private(bob)
+    his = await bob.chat()
+    sent = await ann.ok("POST", f"/chat/sessions/{private}/messages", {"content": "psst"})
+    path = f"/chat/sessions/{private}/messages/{sent['id']}"
+    answers = await asyncio.gather(*(ann.call("DELETE", path) for _ in range(5)))
+    assert [status for status, _ in answers] == [204] * 5
+    await his.next("message_deleted", id=sent["id"])
+    await his.quiet("message_deleted")

@@ -109,6 +109,7 @@ async def test_files_are_those_below_static(server: Server) -> None:
         "/static/%2e%2e/run.py",
         "/static/%2e%2e%2frun.py",
         "/static//etc/passwd",
+        "/static/%00",
     ):
         response = await server.fetch("GET", server.origin + path)
         assert response.code in (403, 404), path
