@@ -1,16 +1,16 @@
-"""What all tests share: coroutine tests run on pytest-tornado's loop, and there is one real mongod."""
+"""What all tests share: coroutine tests run on pytest-tornado's loop, and a real mongod is there."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
-from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
@@ -39,28 +39,59 @@ def io_loop() -> Iterator[IOLoop]:
     loop.close(all_fds=True)
 
 
-@pytest.fixture(scope="session")
-def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A replica set of one for the whole run; each test takes a database name of its own."""
-    mongod = LocalMongod(tmp_path_factory.mktemp("mongod"))
-    yield asyncio.run(mongod.start())
-    asyncio.run(mongod.stop())
+class Mongods:
+    """One real mongod after the other, each a replica set of one for so many tests.
+
+    A mongod keeps a file open for each collection and index of every database, also for minutes after
+    it is dropped, and one for the whole run would need more of them than a process may open.
+    """
+
+    TESTS = 200  # with some 40 files each
+
+    def __init__(self, new_folder: Callable[[], Path]) -> None:
+        self._new_folder = new_folder
+        # A loop of its own: the tests' loops come and go.
+        self._loop = asyncio.new_event_loop()
+        self._mongod: LocalMongod | None = None
+        self._uri = ""
+        self._given = 0
+
+    def uri(self) -> str:
+        """For one test."""
+        if self._mongod is None or self._given == self.TESTS:
+            self.stop()
+            self._mongod, self._given = LocalMongod(self._new_folder()), 0
+            self._uri = self._loop.run_until_complete(self._mongod.start())
+        self._given += 1
+        return self._uri
+
+    def stop(self) -> None:
+        if self._mongod is not None:
+            self._loop.run_until_complete(self._mongod.stop())
+            self._mongod = None
+
+    def close(self) -> None:
+        self.stop()
+        self._loop.close()
 
 
 @pytest.fixture(scope="session")
-def mongodb(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    with MongoClient(mongodb_uri) as client:
-        yield client
+def mongods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongods]:
+    mongods = Mongods(lambda: tmp_path_factory.mktemp("mongod"))
+    yield mongods
+    mongods.close()
 
 
 @pytest.fixture
-def database_name(mongodb: MongoClient[dict[str, Any]]) -> Iterator[str]:
-    """A name that no other test has. What is made under it goes at the end: mongod keeps a file open for each
-    collection and index, and a whole run would have more of them than a process may open.
-    """
-    name = f"test_{uuid4().hex}"
-    yield name
-    mongodb.drop_database(name)
+def mongodb_uri(mongods: Mongods) -> str:
+    """A real replica set; each test takes a database name of its own."""
+    return mongods.uri()
+
+
+@pytest.fixture
+def database_name() -> str:
+    """No two tests of a run, and no two runs against a database that stays, have the same."""
+    return f"test_{uuid4().hex}"
 
 
 @pytest.fixture
