@@ -13,7 +13,8 @@ from handlers.docs import AsyncApi, DocsPage, OpenApi
 from handlers.operations import Health, MetricsPage, Ready
 from handlers.pages import STATIC, Files
 from handlers.rest import BASE_PATH, RestHandler, Route
-from handlers.socket import ChatSocket, SignalSocket, Sockets
+from handlers.socket import Socket, chat_endpoint, signal_endpoint
+from handlers.wire import Wires
 from server.codec import Decoder
 from server.node import Node
 
@@ -22,7 +23,7 @@ CHAT_PATH = f"{BASE_PATH}/ws/connect"
 SIGNAL_PATH = f"{BASE_PATH}/webrtc/signal"
 
 
-def url_specs(node: Node, sockets: Sockets) -> list[URLSpec]:
+def url_specs(node: Node, wires: Wires) -> list[URLSpec]:
     paths: dict[str, dict[str, tuple[Route, Decoder | None]]] = {}
     for route in ROUTES:
         decoder = Decoder(route.body) if route.body is not None else None
@@ -32,8 +33,8 @@ def url_specs(node: Node, sockets: Sockets) -> list[URLSpec]:
     shared: dict[str, Any] = {"node": node}
     files: dict[str, Any] = {**shared, "path": str(STATIC)}
     return [
-        URLSpec(CHAT_PATH, ChatSocket, {**shared, "sockets": sockets}),
-        URLSpec(SIGNAL_PATH, SignalSocket, {**shared, "sockets": sockets}),
+        URLSpec(CHAT_PATH, Socket, {"endpoint": chat_endpoint(node), "wires": wires}),
+        URLSpec(SIGNAL_PATH, Socket, {"endpoint": signal_endpoint(node), "wires": wires}),
         *(URLSpec(_pattern(path), RestHandler, {**shared, "routes": routes}) for path, routes in ordered),
         URLSpec(r"/api/docs()", DocsPage, files),
         URLSpec(r"/api/openapi.json", OpenApi, {**shared, "routes": ROUTES}),

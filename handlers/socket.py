@@ -1,30 +1,30 @@
-"""The two WebSockets: from Tornado's handler to a `Connection` of the hub, and back to the wire.
+"""The two WebSockets: who may open one, and what stands between its wire and the hub.
 
-Reading: Tornado parses, `on_message` awaits the dispatcher, so a client is read no faster than it
-is served. Writing: frames gather in the outbox during a turn of the loop and leave in one write at
-its end; while the socket takes no more they stay there, bounded.
+`Socket` is Tornado's handler and lives as long as the handshake. What stays is a `SocketConnection`:
+the hub's connection at one end, the wire's peer at the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 
-from tornado.iostream import IOStream, StreamClosedError
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from handlers.base import Base
+from handlers.wire import Handshake, Wire, Wires
 from server import errors
 from server.clock import rfc3339
-from server.dispatch import Client, Dispatcher, as_api_error
+from server.dispatch import Dispatcher, as_api_error
 from server.errors import ApiError, Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
 from server.ids import new_id
 from server.logs import log
 from server.node import Node
-from server.outbox import Outbox, Overflow
+from server.outbox import Batch
 from server.protocol.limits import PROTOCOL_VERSION
 from server.services.tokens import Claims
 
@@ -32,148 +32,107 @@ RETRY_SECONDS = 30.0  # for one who has too many sockets: time for the lost ones
 OUTAGE_SECONDS = 4.0  # while the database is away: its usual restart
 
 
-class Sockets:
-    """What the sockets of a process share: which are open, and which have something to write.
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What is on the other side of a path: the hub that its connections are in, who serves them, who is told."""
 
-    Each of the latter is written once, at the end of the loop's turn.
-    """
+    node: Node
+    hub: Hub
+    dispatcher: Dispatcher
+    arrived: Callable[[Connection], Awaitable[None]]
+    departed: Callable[[Connection], None]
 
-    def __init__(self) -> None:
-        self.open: set[Socket] = set()
-        self._waiting: list[SocketConnection] = []
-        self._call_soon = asyncio.get_running_loop().call_soon
 
-    def gather(self, connection: SocketConnection) -> None:
-        if not self._waiting:
-            self._call_soon(self._end)
-        self._waiting.append(connection)
+def chat_endpoint(node: Node) -> Endpoint:
+    """`WS /ws/connect`."""
 
-    def _end(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for connection in waiting:
-            connection.flush()
+    async def arrived(connection: Connection) -> None:
+        node.presence.arrived(connection)
+
+    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, node.presence.departed)
+
+
+def signal_endpoint(node: Node) -> Endpoint:
+    """`WS /webrtc/signal`."""
+    return Endpoint(node, node.signal, node.signal_dispatcher, node.calls.arrived, node.calls.departed)
 
 
 class SocketConnection(Connection):
-    """A connection of the hub over a Tornado stream."""
+    """A connection of the hub over a wire."""
 
-    __slots__ = ("_behind", "_closing", "_gather", "_handler", "_outbox", "_queued", "_stream", "pinged_at")
+    __slots__ = ("_client", "_endpoint", "_wire", "pinged_at")
 
-    def __init__(
-        self, handler: Socket, stream: IOStream, outbox: Outbox, sockets: Sockets, claims: Claims
-    ) -> None:
-        now = handler.node.clock.now()
+    def __init__(self, endpoint: Endpoint, wire: Wire, claims: Claims) -> None:
+        now = endpoint.node.clock.now()
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
-        self._handler = handler
-        self._stream = stream
-        self._outbox = outbox
-        self._gather = sockets.gather
-        self._queued = False  # for the end of this turn
-        self._behind = False  # the socket has not taken the last write yet
-        self._closing = False
+        self._endpoint = endpoint
+        self._wire = wire
+        self._client = endpoint.dispatcher.client(self)
+        wire.peer = self
         self.pinged_at = now
+
+    # For the hub and the services
 
     @property
     def backlog(self) -> int:
-        return self._outbox.size
+        return self._wire.backlog
 
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
-        if self._closing:
-            return
-        try:
-            # Only what a reader is behind with may be replaced: within a turn, all goes out.
-            self._outbox.push(frame, key if self._behind else None)
-        except Overflow:
-            # A turn that has more to say than the bound is no slowness of the reader's.
-            self.flush()
-            if self._behind:
-                self.close(errors.TOO_SLOW)
-                return
-            self._outbox.push(frame)
-        if not self._queued and not self._behind:
-            self._queued = True
-            self._gather(self)
+        self._wire.send(frame, key)
 
-    def flush(self) -> None:
-        self._queued = False
-        if self._behind or not len(self._outbox):
-            return
-        try:
-            written = self._stream.write(self._outbox.take())
-        except StreamClosedError:
-            return  # on_close is on its way
-        if not written.done():
-            self._behind = True
-            written.add_done_callback(self._caught_up)
-
-    def _caught_up(self, written: asyncio.Future[None]) -> None:
-        self._behind = False
-        if not written.cancelled() and written.exception() is None:
-            self.flush()
+    def share(self, batch: Batch) -> None:
+        self._wire.share(batch)
 
     def close(self, close: Close) -> None:
-        if self._closing:
-            return
-        # What is queued goes now even if the reader is behind, since nothing may follow the close
-        # frame (RFC 6455 §5.5.1); of one who is too slow it is given up.
-        if close is errors.TOO_SLOW:
-            self._outbox.take()
-        self._behind = False
-        self.flush()
-        self._closing = True
-        self._handler.node.metrics.closes.labels(close.code).inc()
-        # Not now: the hub may be in the middle of a delivery to this very room.
-        asyncio.get_running_loop().call_soon(self._handler.end, close)
+        self._wire.close(close)
 
     def abort(self) -> None:
         """For one who is silent: nobody is there to shake hands with."""
-        self._closing = True
-        self._stream.close()
+        self._wire.abort()
+
+    # For the wire
+
+    def heard(self) -> None:
+        self.heard_at = self._endpoint.node.clock.now()
+
+    def received(self, message: str | bytes) -> asyncio.Future[None] | None:
+        if self.closed or not self._endpoint.node.ready:
+            return None  # one who stops takes nothing on: what is not acknowledged is sent again
+        return self._endpoint.dispatcher.serve(self._client, message)
+
+    def ended(self, code: int | None) -> None:
+        self._endpoint.departed(self)
+        self._endpoint.node.people.depart(self.user_id)
+        log.debug("socket_closed", connection_id=self.id, code=code)
 
 
 class Socket(Base, WebSocketHandler):
-    """What both sockets share. A subclass names its hub, its dispatcher, and who hears of arrivals."""
+    """The handshake of both paths."""
 
-    sockets: Sockets
-    connection: SocketConnection | None = None
-    client: Client | None = None
+    endpoint: Endpoint
+    wires: Wires
 
-    def initialize(self, node: Node, sockets: Sockets) -> None:  # type: ignore[override]
-        super().initialize(node)
-        self.sockets = sockets
+    def initialize(self, endpoint: Endpoint, wires: Wires) -> None:  # type: ignore[override]
+        super().initialize(endpoint.node)
+        self.endpoint = endpoint
+        self.wires = wires
 
-    # What a subclass says
-
-    hub: Hub
-    dispatcher: Dispatcher
-
-    def serve(self) -> None:
-        """Sets the two, before anything is served."""
-        raise NotImplementedError  # pragma: no cover - each socket has its own
-
-    async def arrived(self, connection: Connection) -> None:
-        raise NotImplementedError  # pragma: no cover - each socket has its own
-
-    def departed(self, connection: Connection) -> None:
-        raise NotImplementedError  # pragma: no cover - each socket has its own
-
-    # Handshake
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        if self.request.headers.get("Sec-WebSocket-Version") != "13":
+            return None
+        return Handshake(self, self.wires, self.begin)
 
     def prepare(self) -> None:
         # Before Tornado's own check, which does not stand an origin that is no URL.
         origin = self.request.headers.get("Origin")
         if origin is not None and not self.is_own_origin(origin):
             self.refuse(errors.forbidden("this origin may not connect"))
-        self.serve()
 
     def check_origin(self, origin: str) -> bool:
         return True  # asked in `prepare`
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         return "bearer" if len(subprotocols) == 2 and subprotocols[0] == "bearer" else None
-
-    def get_compression_options(self) -> None:
-        return None
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         # Tornado answers 400, but the handshake is complete by now: what is not UTF-8 is a bad token.
@@ -195,11 +154,11 @@ class Socket(Base, WebSocketHandler):
             raise errors.unauthorized(errors.TOKEN_MISSING.reason)
         return await self.node.accounts.identify(claims)
 
-    async def open(self, *args: str, **kwargs: str) -> None:
-        node = self.node
-        self.sockets.open.add(self)
+    async def begin(self, wire: Wire) -> None:
+        """The handshake is complete: lets the client in, or says in a close frame why not."""
+        node, endpoint = self.node, self.endpoint
         if not node.ready:
-            self.end(errors.restarting(self.restart_delay()))
+            wire.close(errors.restarting(self.restart_delay()))
             return
         try:
             claims = await self._identify()
@@ -207,22 +166,17 @@ class Socket(Base, WebSocketHandler):
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)
             refused = error.code != "unavailable"
-            self.end(
+            wire.close(
                 errors.token_refused(error.message) if refused else errors.try_later(_spread(OUTAGE_SECONDS))
             )
             return
-        stream = self.ws_connection.stream if self.ws_connection is not None else None
-        if stream is None or stream.closed():
-            node.people.depart(claims.user_id)  # gone while we looked
-            return
-        if (close := self._unwelcome(claims)) is not None:
+        close = self._unwelcome(claims)
+        if close is not None or not wire.is_open:  # it may have gone while we looked
             node.people.depart(claims.user_id)
-            self.end(close)
+            if close is not None:
+                wire.close(close)
             return
-        outbox = Outbox(node.settings.buffer_bytes)
-        connection = SocketConnection(self, stream, outbox, self.sockets, claims)
-        self.connection = connection
-        self.client = self.dispatcher.client(connection)
+        connection = SocketConnection(endpoint, wire, claims)
         connection.answer(
             {
                 "type": "connected",
@@ -237,7 +191,8 @@ class Socket(Base, WebSocketHandler):
         log.debug(
             "socket_opened", connection_id=connection.id, user_id=claims.user_id, path=self.request.path
         )
-        await self.arrived(connection)
+        await endpoint.arrived(connection)
+        wire.start()
 
     def _unwelcome(self, claims: Claims) -> Close | None:
         """Why this connection may not begin, if so.
@@ -250,74 +205,12 @@ class Socket(Base, WebSocketHandler):
             self.node.tokens.check_login(claims)
         except ApiError as error:
             return errors.token_refused(error.message)
-        if settings.rate_limits and len(self.hub.of_user(claims.user_id)) >= settings.connections_per_user:
+        if (
+            settings.rate_limits
+            and len(self.endpoint.hub.of_user(claims.user_id)) >= settings.connections_per_user
+        ):
             return errors.try_later(_spread(RETRY_SECONDS))
         return None
-
-    # Traffic
-
-    async def on_message(self, message: str | bytes) -> None:
-        connection, client = self.connection, self.client
-        if connection is None or client is None or connection.closed or not self.node.ready:
-            return  # one who stops takes nothing on: what is not acknowledged is sent again
-        connection.heard_at = self.node.clock.now()
-        await self.dispatcher.serve(client, message)
-
-    def on_pong(self, data: bytes) -> None:
-        if self.connection:
-            self.connection.heard_at = self.node.clock.now()
-
-    on_ping = on_pong
-
-    # End
-
-    def end(self, close: Close) -> None:
-        """Says why, and takes the connection out of the hub without waiting for the other side to agree."""
-        self.close(close.code, close.reason)
-        self._leave()
-
-    def cut(self) -> None:
-        """For one who does not answer the close frame."""
-        if self.ws_connection is not None:
-            self.ws_connection.client_terminated = True
-            self.ws_connection._abort()
-
-    def on_close(self) -> None:
-        self.sockets.open.discard(self)
-        self._leave()
-
-    def _leave(self) -> None:
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            self.departed(connection)
-            self.node.people.depart(connection.user_id)
-            log.debug("socket_closed", connection_id=connection.id, code=self.close_code)
-
-
-class ChatSocket(Socket):
-    """`WS /ws/connect`."""
-
-    def serve(self) -> None:
-        self.hub, self.dispatcher = self.node.chat, self.node.chat_dispatcher
-
-    async def arrived(self, connection: Connection) -> None:
-        self.node.presence.arrived(connection)
-
-    def departed(self, connection: Connection) -> None:
-        self.node.presence.departed(connection)
-
-
-class SignalSocket(Socket):
-    """`WS /webrtc/signal`."""
-
-    def serve(self) -> None:
-        self.hub, self.dispatcher = self.node.signal, self.node.signal_dispatcher
-
-    async def arrived(self, connection: Connection) -> None:
-        await self.node.calls.arrived(connection)
-
-    def departed(self, connection: Connection) -> None:
-        self.node.calls.departed(connection)
 
 
 class Heartbeat:

@@ -14,7 +14,8 @@ from tornado.web import Application, RequestHandler
 
 from handlers.base import RESTART_SPREAD_SECONDS
 from handlers.routes import url_specs
-from handlers.socket import Heartbeat, Sockets
+from handlers.socket import Heartbeat
+from handlers.wire import CLOSE_SECONDS, Wires
 from server.clock import Clock
 from server.errors import restarting
 from server.logs import log
@@ -27,8 +28,6 @@ from storage.store import Store
 # Tornado's own bound on a request, above `body_bytes`, up to which we can still answer in words.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
-# A client that does not answer a close frame is not waited for longer than this.
-CLOSE_SECONDS: Final = 5.0
 
 
 class App:
@@ -41,7 +40,11 @@ class App:
         self.store = store
         self.node = Node(settings, store, token_secret, clock or Clock())
         self.port = 0
-        self._sockets = Sockets()
+        self._wires = Wires(
+            message_bytes=settings.message_bytes,
+            buffer_bytes=settings.buffer_bytes,
+            on_close=lambda code: self.node.metrics.closes.labels(code).inc(),
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._server: HTTPServer | None = None
 
@@ -50,9 +53,8 @@ class App:
         settings = self.settings
         await self.node.load()
         application = Application(
-            url_specs(self.node, self._sockets),
+            url_specs(self.node, self._wires),
             log_function=_log_request,
-            websocket_max_message_size=settings.message_bytes,
             compress_response=False,
         )
         # Idle and half-sent requests cost a descriptor each: Tornado's defaults are an hour.
@@ -95,22 +97,18 @@ class App:
                 await _until(lambda: not self.node.requests_under_way)
         except (TimeoutError, StorageError) as error:
             log.warning("stopped_with_work_under_way", error=type(error).__name__)
-        sockets = list(self._sockets.open)
-        slot = RESTART_SPREAD_SECONDS / max(1, len(sockets))
-        for place, socket in enumerate(sockets):
+        wires = list(self._wires.open)
+        slot = RESTART_SPREAD_SECONDS / max(1, len(wires))
+        for place, wire in enumerate(wires):
             # A slot of the time for each, less a random part of it: no two are told the same.
-            close = restarting(slot * (place + 1 - random.random() / 2))
-            if socket.connection is not None:
-                socket.connection.close(close)
-            else:
-                socket.end(close)
+            wire.close(restarting(slot * (place + 1 - random.random() / 2)))
         try:
             async with asyncio.timeout_at(deadline):
-                await _until(lambda: not self._sockets.open)
+                await _until(lambda: not self._wires.open)
         except TimeoutError:
-            log.info("sockets_cut", count=len(self._sockets.open))
-        for socket in list(self._sockets.open):
-            socket.cut()
+            log.info("sockets_cut", count=len(self._wires.open))
+        for wire in list(self._wires.open):
+            wire.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

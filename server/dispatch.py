@@ -2,14 +2,13 @@
 
 A row says what a request costs and which function serves it; the struct comes with the `type`
 (`server.protocol.requests`), permissions are asked for by the function at the door of the thing
-itself (`Sessions.require`, the call book). A connection's requests are served one after another;
-a function that returns a future (a message on its way to the disk) lets the next one begin.
+itself (`Sessions.require`, the call book). A connection's requests are served one after another.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from server.errors import FLOODING, ApiError, invalid, not_found, unavailable
 from server.hub import Connection
 from server.limits import TokenBucket
 from server.logs import log
-from server.metrics import Metrics
+from server.metrics import Counter, Metrics
 from server.protocol import requests
 from server.services.calls import Calls
 from server.services.messages import Messages
@@ -29,7 +28,11 @@ from server.services.sessions import Sessions
 from server.settings import Settings
 from storage.errors import SessionGone, StorageError
 
-Serve = Callable[[Connection, Any], Awaitable["asyncio.Future[Any] | None"]]
+# What a request's function returns. None: it is served. A future: it is under way (a message on its way
+# to the disk), and the next one may begin meanwhile. A coroutine has to wait for something, and makes one of
+# the two: what waits for nothing is a plain function, since a task costs as much as the rest of a request.
+Outcome = Coroutine[Any, Any, "asyncio.Future[Any] | None"] | asyncio.Future[Any] | None
+Serve = Callable[[Connection, Any], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +79,51 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
 class Client:
     """What the dispatcher keeps of one connection between its requests."""
 
-    __slots__ = ("bucket", "connection", "refused", "under_way")
+    __slots__ = ("bucket", "connection", "refused", "slot", "under_way")
 
     def __init__(self, connection: Connection, bucket: TokenBucket | None) -> None:
         self.connection = connection
         self.bucket = bucket
         self.refused = 0  # requests over the rate, less those served since
-        self.under_way: set[asyncio.Future[Any]] = set()
+        self.under_way = 0  # messages that await their commit
+        self.slot: asyncio.Future[None] | None = None  # done when there are fewer than too many of them
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row, and what is looked up once rather than at each request."""
+
+    kind: str
+    serve: Serve
+    cost: float
+    served: Counter
 
 
 class Dispatcher:
     """Serves the frames of one kind of socket."""
 
     def __init__(self, table: Table, union: Any, settings: Settings, metrics: Metrics) -> None:
-        self._table = table
+        self._table: dict[type[requests.Request], _Row] = {}
+        for type_, row in table.items():
+            kind = str(type_.__struct_config__.tag)
+            self._table[type_] = _Row(kind, row.serve, row.cost, metrics.requests.labels(kind, "ok"))
         self._decoder = Decoder(union)
         self._ref_decoder = Decoder(requests.RefOnly)
         self._settings = settings
         self._metrics = metrics
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
 
     def client(self, connection: Connection) -> Client:
         settings = self._settings
         limited = settings.rate_limits
-        bucket = TokenBucket(settings.request_rate, settings.request_burst, self._now()) if limited else None
+        bucket = (
+            TokenBucket(settings.request_rate, settings.request_burst, self._loop.time()) if limited else None
+        )
         return Client(connection, bucket)
 
-    async def serve(self, client: Client, frame: str | bytes) -> None:
-        """Serves one message. Whatever is wrong with it is answered and closes nothing, save a flood."""
+    def serve(self, client: Client, frame: str | bytes) -> asyncio.Future[None] | None:
+        """Serves one message; the next one is to wait for the future, if there is one. Never raises:
+        whatever is wrong is answered, and closes nothing, save a flood."""
         kind = "unknown"
         ref = None
         try:
@@ -116,36 +136,64 @@ class Dispatcher:
                 ref = self._ref_of(frame)
                 self._charge(client, 1.0)
                 raise
-            kind, ref = str(request.__struct_config__.tag), request.ref
+            ref = request.ref
             row = self._table[type(request)]
-            self._charge(client, row.cost)
-            later = await row.serve(client.connection, request)
-            if later is None:
-                self._metrics.requests.labels(kind, "ok").inc()
-            else:
-                await self._follow(client, kind, ref, later)
+            kind = row.kind
+            if client.bucket is not None:
+                self._charge(client, row.cost)
+            outcome = row.serve(client.connection, request)
+            if outcome is None:
+                row.served.inc()
+                return None
+            if isinstance(outcome, asyncio.Future):
+                return self._follow(client, row, ref, outcome)
+            return self._loop.create_task(self._finish(client, row, ref, outcome))
         except Exception as error:
             self._answer_error(client, kind, ref, error)
+            return None
 
-    async def _follow(self, client: Client, kind: str, ref: str | None, later: asyncio.Future[Any]) -> None:
-        """Answers for a future when it is done; with too many of them, reads on only after the next one."""
+    async def _finish(
+        self,
+        client: Client,
+        row: _Row,
+        ref: str | None,
+        serving: Coroutine[Any, Any, asyncio.Future[Any] | None],
+    ) -> None:
+        try:
+            later = await serving
+        except Exception as error:
+            self._answer_error(client, row.kind, ref, error)
+            return
+        if later is None:
+            row.served.inc()
+        elif (slot := self._follow(client, row, ref, later)) is not None:
+            await slot
+
+    def _follow(
+        self, client: Client, row: _Row, ref: str | None, later: asyncio.Future[Any]
+    ) -> asyncio.Future[None] | None:
+        """Answers for a future when it is done. With too many of them under way: a future for the next that is."""
 
         def done(future: asyncio.Future[Any]) -> None:
-            client.under_way.discard(future)
+            client.under_way -= 1
             if future.cancelled() or (error := future.exception()) is None:
-                self._metrics.requests.labels(kind, "ok").inc()
+                row.served.inc()
             else:
-                self._answer_error(client, kind, ref, error)
+                self._answer_error(client, row.kind, ref, error)
+            if client.slot is not None and not client.slot.done():
+                client.slot.set_result(None)
 
-        client.under_way.add(later)
+        client.under_way += 1
         later.add_done_callback(done)
-        if len(client.under_way) >= self._settings.requests_in_flight:
-            await asyncio.wait(client.under_way, return_when=asyncio.FIRST_COMPLETED)
+        if client.under_way < self._settings.requests_in_flight:
+            return None
+        client.slot = self._loop.create_future()
+        return client.slot
 
     def _charge(self, client: Client, cost: float) -> None:
         if client.bucket is None:
             return
-        wait = client.bucket.take(cost, self._now())
+        wait = client.bucket.take(cost, self._loop.time())
         if not wait:
             # Not back to 0: even in a flood the bucket lets one through now and then.
             client.refused = max(0, client.refused - 1)

@@ -9,19 +9,37 @@ from __future__ import annotations
 
 import struct
 
-TEXT = 0x81  # FIN and opcode 1
+# FIN and the opcode
+TEXT = 0x81
+BINARY = 0x82
+CLOSE = 0x88
 PING = 0x89
+PONG = 0x8A
 _TWO_BYTES = struct.Struct("!BBH")
 _EIGHT_BYTES = struct.Struct("!BBQ")
 
 
 def text_frame(payload: bytes) -> bytes:
+    return frame(TEXT, payload)
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """`first` is the frame's first byte; the length is in its shortest form, as it has to be."""
     size = len(payload)
     if size < 126:
-        return bytes((TEXT, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65_536:
-        return _TWO_BYTES.pack(TEXT, 126, size) + payload
-    return _EIGHT_BYTES.pack(TEXT, 127, size) + payload
+        return _TWO_BYTES.pack(first, 126, size) + payload
+    return _EIGHT_BYTES.pack(first, 127, size) + payload
 
 
-PING_FRAME = bytes((PING, 0))
+def close_frame(code: int | None, reason: str = "") -> bytes:
+    """Without a code it is empty: the answer to an empty one (RFC 6455 §5.5.1, §7.1.5)."""
+    if code is None:
+        return bytes((CLOSE, 0))
+    # A control frame holds 125 bytes (§5.5); a reason that is cut is still UTF-8 (§5.5.1).
+    cut = reason.encode()[:123].decode(errors="ignore").encode()
+    return frame(CLOSE, code.to_bytes(2, "big") + cut)
+
+
+PING_FRAME = frame(PING, b"")

@@ -13,10 +13,11 @@ from server.broker import Audience, ToConnection, ToRoom
 from server.codec import encode
 from server.errors import Close
 from server.frames import text_frame
+from server.outbox import Batch
 
 
 class Connection:
-    """One socket of one user, as the services see it. `handlers.socket` implements the two methods."""
+    """One socket of one user, as the services see it. `handlers.socket` implements what is left open."""
 
     __slots__ = ("closed", "expires_at", "heard_at", "id", "login_id", "opened_at", "rooms", "user_id")
 
@@ -39,6 +40,10 @@ class Connection:
         """Queues a frame; never blocks and never raises. A full buffer closes the connection."""
         raise NotImplementedError  # pragma: no cover - the port
 
+    def share(self, batch: Batch) -> None:
+        """Queues a batch of the room's, which may still grow in this turn of the loop. As `send` otherwise."""
+        raise NotImplementedError  # pragma: no cover - the port
+
     def close(self, close: Close) -> None:
         """Ends the connection after what is queued; the service hears of it as of any disconnect."""
         raise NotImplementedError  # pragma: no cover - the port
@@ -51,11 +56,29 @@ class Connection:
 class Room:
     """Who is in a room: its connections, and its users, the longest present first."""
 
-    __slots__ = ("connections", "present")
+    __slots__ = ("_batch", "connections", "present")
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self.present: dict[str, int] = {}  # user id → connections in the room
+        self._batch = Batch()
+        self._batch.sealed = True
+
+    def add(self, connection: Connection) -> None:
+        self._batch.sealed = True  # it was not handed to this one
+        self.connections.add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        self._batch.sealed = True  # what follows is not for this one
+        self.connections.remove(connection)
+
+    def send(self, frame: bytes) -> None:
+        """To every connection, each of which is touched once a turn, however many frames there are."""
+        if self._batch.sealed:
+            self._batch = batch = Batch()
+            for connection in self.connections:
+                connection.share(batch)
+        self._batch.add(frame)
 
 
 class Hub:
@@ -114,7 +137,7 @@ class Hub:
         room = self._rooms.get(room_id)
         if room is None:
             room = self._rooms[room_id] = Room()
-        room.connections.add(connection)
+        room.add(connection)
         count = room.present.get(connection.user_id, 0)
         room.present[connection.user_id] = count + 1
         return count == 0
@@ -125,7 +148,7 @@ class Hub:
             return False
         connection.rooms.remove(room_id)
         room = self._rooms[room_id]
-        room.connections.remove(connection)
+        room.remove(connection)
         room.present[connection.user_id] -= 1
         if room.present[connection.user_id]:
             return False
@@ -151,9 +174,8 @@ class Hub:
             room = self._rooms.get(audience.room_id)
             if room is None:
                 return
-            if audience.but_user is None:
-                for connection in room.connections:
-                    connection.send(frame, key)
+            if key is None and audience.but_user not in room.present:
+                room.send(frame)
                 count = len(room.connections)
             else:
                 for connection in room.connections:

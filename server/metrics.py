@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, exposition, generate_latest
 
+__all__ = ["Counter", "Metrics"]
+
 
 class Metrics:
     """The series, by name; callers hold the one they feed."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from server.broker import Broker
 from server.clock import Clock, rfc3339
@@ -58,14 +59,30 @@ class Messages:
         self._under_way: OrderedDict[str, tuple[Session, str] | tuple[None, None]] = OrderedDict()
         writer.on_committed = self._committed
 
-    async def send(self, connection: Connection, request: requests.SendMessage) -> asyncio.Future[Commit]:
-        """Submits; the future that comes back is done once the message is acknowledged."""
-        user_id = connection.user_id
+    def send(
+        self, connection: Connection, request: requests.SendMessage
+    ) -> asyncio.Future[Commit] | Coroutine[Any, Any, asyncio.Future[Commit]]:
+        """Submits; the future is done once the message is acknowledged."""
+        session = self._sessions.known(request.room_id)
         # Now: the connection, and the name with it, may be gone once we have waited. What it sent counts.
-        username = self._people.name(user_id)
-        session = await self._sessions.require(user_id, request.room_id)
+        username = self._people.name(connection.user_id)
+        if session is None or session.kind == "private":
+            return self._send_when_checked(connection, request, username)
+        return self._send(connection, request, username)
+
+    async def _send_when_checked(
+        self, connection: Connection, request: requests.SendMessage, username: str
+    ) -> asyncio.Future[Commit]:
+        session = await self._sessions.require(connection.user_id, request.room_id)
+        await self._sessions.check_write(session, connection.user_id)
+        return self._send(connection, request, username)
+
+    def _send(
+        self, connection: Connection, request: requests.SendMessage, username: str
+    ) -> asyncio.Future[Commit]:
+        user_id = connection.user_id
+        session = self._sessions.check(user_id, request.room_id)
         self._rooms.check_joined(connection, session)
-        await self._sessions.check_write(session, user_id)
         self._rooms.said(session.id, user_id)
         future = self._submit(session, user_id, username, request.content, request.client_id)
 

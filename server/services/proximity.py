@@ -38,7 +38,7 @@ class Proximity:
     def __len__(self) -> int:
         return len(self._world_of)
 
-    async def update_location(self, connection: Connection, request: requests.UpdateLocation) -> None:
+    def update_location(self, connection: Connection, request: requests.UpdateLocation) -> None:
         user_id, world_id, x, y = connection.user_id, request.world_id, request.x, request.y
         before = self._world_of.get(user_id)
         if before is not None and before != world_id:

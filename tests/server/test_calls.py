@@ -156,10 +156,11 @@ async def test_hanging_up(server: Server, who: str) -> None:
     other = await ann.signal()
     call_id = await talk(hers, his, bob)
     first, second = (hers, his) if who == "caller" else (his, hers)
+    server.clock.advance(3)
     end = await first.ask("call_ended", type="call_hangup", call_id=call_id)
     del end["ref"]
     assert end == ended(call_id, "hangup", end["duration_seconds"])
-    assert 0 < end["duration_seconds"] < 30
+    assert 3 <= end["duration_seconds"] < 30
     assert await second.next("call_ended") == end
     await other.quiet()
     await hers.refused("not_found", type="call_hangup", call_id=call_id)

@@ -151,18 +151,21 @@ async def test_what_one_turn_of_the_loop_brings_leaves_in_one_write(server: Serv
     ann, bob = await server.people(2)
     hers, his = await ann.chat(), await bob.chat()
     writes: dict[str, list[bytes]] = {ann.id: [], bob.id: []}
-    for handler in server.app._sockets.open:
-        assert handler.connection is not None and handler.ws_connection is not None
-        stream, written = handler.ws_connection.stream, writes[handler.connection.user_id]
-        assert stream is not None
+    for wire in server.app._wires.open:
+        assert isinstance(wire.peer, Connection)
+        transport, written = wire._transport, writes[wire.peer.user_id]
 
-        def write(
-            data: bytes, write: Callable[[bytes], Any] = stream.write, to: list[bytes] = written
-        ) -> Any:
-            to.append(data)
-            return write(data)
+        class Watched:
+            """The transport, and what it was told to write."""
 
-        stream.write = write  # type: ignore[method-assign,assignment]
+            def __getattr__(self, name: str, transport: Any = transport) -> Any:
+                return getattr(transport, name)
+
+            def write(self, data: bytes, transport: Any = transport, to: list[bytes] = written) -> Any:
+                to.append(data)
+                return transport.write(data)
+
+        wire._transport = Watched()
     for number in range(10):
         server.app.node.chat.deliver(
             ToUsers([ann.id, bob.id]), encode({"type": "n", "number": number}), "key"

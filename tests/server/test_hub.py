@@ -10,20 +10,25 @@ from server.broker import Audience, ToConnection, ToRoom, ToUsers
 from server.errors import LOGGED_OUT, Close
 from server.frames import text_frame
 from server.hub import Connection, Hub
+from server.outbox import Batch
 
 
 class Kept(Connection):
     """A connection that keeps what it is sent."""
 
-    __slots__ = ("ended", "frames")
+    __slots__ = ("batches", "ended", "frames")
 
     def __init__(self, id: str, user_id: str, login_id: str = "login") -> None:
         super().__init__(id, user_id, login_id, expires_at=0, now=0)
         self.frames: list[tuple[bytes, Hashable | None]] = []
+        self.batches: list[Batch] = []
         self.ended: Close | None = None
 
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self.frames.append((frame, key))
+
+    def share(self, batch: Batch) -> None:
+        self.batches.append(batch)
 
     def close(self, close: Close) -> None:
         self.ended = close
@@ -109,6 +114,49 @@ def test_each_connection_of_an_audience_gets_the_same_frame_once(
     got = {connection.id: connection.frames for connection in connections if connection.frames}
     assert got == {receiver: [(text_frame(b"{}"), "key")] for receiver in receivers}
     assert sum(counts) == len(receivers)
+
+
+def test_the_frames_of_a_turn_reach_a_room_as_one_batch(hub: Hub, counts: list[int]) -> None:
+    """The same object for everybody, handed to each once; every delivery is counted."""
+    a, b, stranger = attached(hub, "a/1", "b/1", "c/1")
+    hub.join(a, "r")
+    hub.join(b, "r")
+    for payload in (b"1", b"2", b"3"):
+        hub.deliver(ToRoom("r"), payload, None)
+    (batch,) = a.batches
+    assert b.batches == [batch] and not stranger.batches and not a.frames
+    assert batch.seal() == b"".join(map(text_frame, (b"1", b"2", b"3")))
+    assert sum(counts) == 6
+    hub.deliver(ToRoom("r"), b"4", None)
+    assert len(a.batches) == 2, "what has been written does not grow any more"
+
+
+def test_who_comes_or_goes_within_a_turn_gets_what_is_said_while_there(hub: Hub) -> None:
+    """Nothing from before, nothing from after."""
+    a, b, c = attached(hub, "a/1", "b/1", "c/1")
+    hub.join(a, "r")
+    hub.join(b, "r")
+    hub.deliver(ToRoom("r"), b"1", None)
+    hub.join(c, "r")
+    hub.deliver(ToRoom("r"), b"2", None)
+    hub.leave(b, "r")
+    hub.deliver(ToRoom("r"), b"3", None)
+
+    def got(connection: Kept) -> bytes:
+        return b"".join(batch.seal() for batch in connection.batches)
+
+    one, two, three = map(text_frame, (b"1", b"2", b"3"))
+    assert (got(a), got(b), got(c)) == (one + two + three, one + two, two + three)
+
+
+def test_what_everybody_but_one_user_gets_is_a_batch_only_where_that_user_is_not(hub: Hub) -> None:
+    """Else each is asked about alone."""
+    a, b = attached(hub, "a/1", "b/1")
+    hub.join(a, "r")
+    hub.deliver(ToRoom("r", but_user="b"), b"1", None)
+    hub.join(b, "r")
+    hub.deliver(ToRoom("r", but_user="b"), b"2", None)
+    assert (len(a.batches), len(a.frames), len(b.batches), len(b.frames)) == (1, 1, 0, 0)
 
 
 def test_an_answer_carries_the_ref_of_its_request_even_an_empty_one(hub: Hub) -> None:

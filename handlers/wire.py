@@ -1,0 +1,520 @@
+"""The WebSocket wire (RFC 6455): from Tornado's handshake to a socket that we read and write ourselves.
+
+`Handshake` is what Tornado's handler asks for. It answers the upgrade, takes the socket out of Tornado's
+stream and lets go of all that HTTP needed; from there on a `Wire` stands between the socket (its
+`Transport`) and whoever speaks on it (its `Peer`). Meaning is not known here.
+
+Reading: every complete frame of a read is served before the next read, a few a turn of the loop, each
+after the one before it is done with. So a client is read no faster than it is served, and one that
+floods does not keep the others waiting. Writing: frames gather in the outbox during a turn and
+leave in one write at its end; while the socket takes no more they stay there, bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Protocol
+
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
+
+from handlers.frame_parser import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_code
+from server.errors import TOO_SLOW, Close
+from server.frames import PONG, close_frame, frame
+from server.outbox import Batch, Outbox, Overflow
+
+# One read: a client that talks a lot has several messages in it, and a turn of the loop stays short.
+RECEIVE_BYTES: Final = 65_536
+# Frames of one connection served in a turn of the loop: some 20 µs each, then the others have their turn.
+FRAMES_A_TURN: Final = 32
+# A peer that does not answer a close frame, or does not read it, is cut off after so long.
+CLOSE_SECONDS: Final = 5.0
+# Of several pings that wait for their answer, the newest is answered (§5.5.3).
+_PONG_KEY: Final = object()
+
+
+class Peer(Protocol):
+    """A port: what is at our end of a wire."""
+
+    def heard(self) -> None:
+        """Bytes came: the other side is alive."""
+
+    def received(self, message: str | bytes) -> asyncio.Future[None] | None:
+        """A text or binary message. The next one comes when the future is done, if there is one. Never raises."""
+
+    def ended(self, code: int | None) -> None:
+        """Once: nothing more comes or goes. `code` is that of the close frame, if there was one."""
+
+
+class Transport(Protocol):
+    """A port: bytes in both directions. It calls its wire's `data_received`, `eof_received`, `drained`
+    and, when a write fails, `connection_lost`."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the last write that the socket has not taken."""
+
+    def start(self) -> None:
+        """Begins to read."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def write(self, data: bytes) -> bool:
+        """Whether it has gone. If not, `drained` will be called, and nothing may be written before."""
+
+    def end_writing(self) -> None:
+        """All is written: tells the other side that nothing more comes, and goes on reading."""
+
+    def close(self) -> None: ...
+
+
+class SocketTransport:
+    """Straight on the socket: one `recv` when there is something to read, one `send` a write."""
+
+    __slots__ = ("_loop", "_reading", "_socket", "_unsent", "_wire")
+
+    def __init__(self, connected: socket.socket, wire: Wire) -> None:
+        self._socket = connected
+        self._loop = asyncio.get_running_loop()
+        self._wire = wire
+        self._reading = False
+        self._unsent: memoryview | None = None
+
+    @property
+    def unsent(self) -> int:
+        return len(self._unsent) if self._unsent is not None else 0
+
+    def start(self) -> None:
+        self._reading = True
+        self._loop.add_reader(self._socket, self._readable)
+
+    def pause(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._socket)
+
+    def resume(self) -> None:
+        if not self._reading:
+            self.start()
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""  # a reset is an end as well
+        if data:
+            self._wire.data_received(data)
+        else:
+            self.pause()
+            self._wire.eof_received()
+
+    def write(self, data: bytes) -> bool:
+        try:
+            sent = self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            # Not now: a delivery may be going on, which this connection's end would be part of.
+            self._loop.call_soon(self._wire.connection_lost)
+            return True
+        if sent == len(data):
+            return True
+        # A view: what many are behind with is kept once.
+        self._unsent = memoryview(data)[sent:]
+        self._loop.add_writer(self._socket, self._writable)
+        return False
+
+    def _writable(self) -> None:
+        assert self._unsent is not None
+        try:
+            sent = self._socket.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._wire.connection_lost()
+            return
+        self._unsent = self._unsent[sent:] if sent < len(self._unsent) else None
+        if self._unsent is None:
+            self._loop.remove_writer(self._socket)
+            self._wire.drained()
+
+    def end_writing(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._wire.connection_lost()
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self.pause()
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+            self._unsent = None
+
+
+class StreamTransport:
+    """On Tornado's stream, which keeps the bytes: where TLS is ended by ourselves."""
+
+    def __init__(self, stream: IOStream, wire: Wire) -> None:
+        self._stream = stream
+        self._wire = wire
+        self._going = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.unsent = 0
+
+    def start(self) -> None:
+        self._going.set()
+        self._task = asyncio.get_running_loop().create_task(self._read())
+
+    def pause(self) -> None:
+        self._going.clear()
+
+    def resume(self) -> None:
+        self._going.set()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._going.wait()
+                self._wire.data_received(await self._stream.read_bytes(RECEIVE_BYTES, partial=True))
+        except StreamClosedError:
+            self._wire.eof_received()
+
+    def write(self, data: bytes) -> bool:
+        try:
+            written = self._stream.write(data)
+        except StreamClosedError:
+            return True  # the reader finds out
+        if written.done():
+            return True
+        self.unsent = len(data)
+        written.add_done_callback(self._written)
+        return False
+
+    def _written(self, written: asyncio.Future[None]) -> None:
+        self.unsent = 0
+        if not written.cancelled() and written.exception() is None:
+            self._wire.drained()
+
+    def end_writing(self) -> None:
+        """TLS has no half of a connection to close: the other side closes, or time runs out."""
+
+    def close(self) -> None:
+        self._stream.close()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._going.set()  # to find out
+
+
+class Wires:
+    """What the wires of a process share: which are open, and which have something to write.
+
+    Each of the latter is written once, at the end of the loop's turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        message_bytes: int,
+        buffer_bytes: int,
+        on_close: Callable[[int], None] = lambda code: None,
+    ) -> None:
+        """The bounds of one message and of what waits for one reader. `on_close` gets the code of each close of ours."""
+        self.message_bytes = message_bytes
+        self.buffer_bytes = buffer_bytes
+        self.on_close = on_close
+        self.open: set[Wire] = set()
+        self.loop = asyncio.get_running_loop()
+        self._waiting: list[Wire] = []
+
+    def gather(self, wire: Wire) -> None:
+        if not self._waiting:
+            self.loop.call_soon(self._end_turn)
+        self._waiting.append(wire)
+
+    def _end_turn(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wire in waiting:
+            wire.flush()
+
+
+class Wire:
+    """One WebSocket, server side. Made by `Handshake`; nothing is read before `start` or `close`.
+
+    Whoever speaks on it sets `peer` first.
+    """
+
+    __slots__ = (
+        "_agreed",
+        "_behind",
+        "_closing",
+        "_deaf",
+        "_ended",
+        "_outbox",
+        "_parser",
+        "_paused",
+        "_queued",
+        "_serving",
+        "_started",
+        "_timer",
+        "_transport",
+        "_wires",
+        "peer",
+    )
+
+    def __init__(self, stream: IOStream, wires: Wires) -> None:
+        self._wires = wires
+        self._parser = FrameParser(wires.message_bytes)
+        self._outbox = Outbox(wires.buffer_bytes)
+        self.peer: Peer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._queued = False  # for the end of this turn
+        self._behind = False  # the socket has not taken the last write yet
+        self._started = False  # we read
+        self._serving = False  # a message is being served, or frames wait for their turn
+        self._paused = False  # too much is waiting to be served
+        self._ended = False  # the other side sends no more: what it has sent is served
+        self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
+        self._agreed = False  # the other side's close frame has come
+        self._deaf = False  # what comes is not looked at any more (§7.1.7)
+        self._transport: Transport
+        if isinstance(stream, SSLIOStream):
+            self._transport = StreamTransport(stream, self)
+        else:
+            connected, early = _take_socket(stream)
+            self._transport = SocketTransport(connected, self)
+            self._parser.feed(early)
+        wires.open.add(self)
+
+    def start(self) -> None:
+        """From now on messages are served, those that came before included."""
+        if not self._started:
+            self._started = True
+            self._transport.start()
+            if self._parser.pending:
+                self._serve()
+
+    def respond(self, response: bytes) -> None:
+        """The bytes that end the handshake, before any frame."""
+        self._behind = not self._transport.write(response)
+
+    @property
+    def is_open(self) -> bool:
+        return not self._closing
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait for the other side to read."""
+        return self._outbox.size + self._transport.unsent
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if self.peer is not None:
+            self.peer.heard()
+        self._parser.feed(data)
+        if not self._serving:
+            self._serve()
+        elif self._parser.pending >= RECEIVE_BYTES:
+            self._paused = True
+            self._transport.pause()
+
+    def eof_received(self) -> None:
+        self._ended = True
+        if not self._serving or self._deaf:
+            self.connection_lost()
+
+    def _serve(self) -> None:
+        """What has been fed: to its end, to a message that takes time, or to the end of our turn."""
+        for _ in range(FRAMES_A_TURN):
+            try:
+                found = self._parser.next()
+                if found is None:
+                    self._served_all()
+                    return
+                opcode, payload = found
+                if opcode == CLOSE:
+                    assert isinstance(payload, bytes)
+                    self._agree(close_code(payload))
+                    return
+            except Violation as violation:
+                self._deaf = True
+                self._close(violation.code, violation.reason)
+                return
+            if self.peer is None:
+                continue  # we are closing, and wait for the other side's close frame
+            if opcode in (TEXT, BINARY):
+                later = self.peer.received(payload)
+                if later is not None:
+                    self._serving = True
+                    later.add_done_callback(self._go_on)
+                    return
+            elif opcode == PING:
+                assert isinstance(payload, bytes)
+                self.send(frame(PONG, payload), _PONG_KEY)
+        self._serving = True
+        self._wires.loop.call_soon(self._go_on)
+
+    def _go_on(self, served: asyncio.Future[None] | None = None) -> None:
+        self._serving = False
+        if not self._deaf:
+            self._serve()
+
+    def _served_all(self) -> None:
+        if self._ended:
+            self.connection_lost()
+        elif self._paused:
+            self._paused = False
+            self._transport.resume()
+
+    # Writing
+
+    def send(self, frame: bytes, key: Hashable | None = None) -> None:
+        """Queues a frame; never raises. A full buffer closes the connection. One with a `key` is
+        replaced by its newer while the other side is behind."""
+        if self._closing:
+            return
+        try:
+            # Only what a reader is behind with may be replaced: within a turn, all goes out.
+            self._outbox.push(frame, key if self._behind else None)
+        except Overflow:
+            # A turn that has more to say than the bound is no slowness of the reader's.
+            self.flush()
+            if self._behind:
+                self.close(TOO_SLOW)
+                return
+            self._outbox.push(frame)
+        if not self._queued:
+            self._queued = True
+            self._wires.gather(self)
+
+    def share(self, batch: Batch) -> None:
+        """Queues a batch that others get too, and that may grow until the end of the turn."""
+        if self._closing:
+            return
+        self._outbox.share(batch)
+        if not self._queued:
+            self._queued = True
+            self._wires.gather(self)
+
+    def flush(self) -> None:
+        """Writes what is queued, or asks whether it is too much while the other side is behind."""
+        self._queued = False
+        if not self._behind:
+            if self._outbox:
+                self._behind = not self._transport.write(self._outbox.take())
+            if self._closing and not self._behind:
+                self._close_sent()
+        elif not self._closing:
+            try:
+                self._outbox.check()
+            except Overflow:
+                self.close(TOO_SLOW)
+
+    def drained(self) -> None:
+        self._behind = False
+        self.flush()
+
+    # The end (§7)
+
+    def close(self, close: Close) -> None:
+        """Says why, after what is queued, and waits a while for the other side to agree."""
+        if close is TOO_SLOW:
+            self._outbox.clear()
+        self._close(close.code, close.reason)
+
+    def _close(self, code: int | None, reason: str = "") -> None:
+        if self._closing:
+            return
+        self._outbox.end(close_frame(code, reason))
+        self._closing = True
+        if code is not None and not self._agreed:
+            self._wires.on_close(code)
+        self._timer = self._wires.loop.call_later(CLOSE_SECONDS, self.connection_lost)
+        self._tell_peer(code)
+        if not self._queued:
+            self._queued = True
+            self._wires.gather(self)
+        self.start()  # to hear of the other side's agreement
+
+    def _agree(self, code: int | None) -> None:
+        """The other side's close frame: ours follows, with the same code, if it was not first (§5.5.1)."""
+        self._agreed = self._deaf = True
+        if self._closing and not self._queued and not self._behind:
+            self._close_sent()
+        else:
+            self._close(code)
+
+    def _close_sent(self) -> None:
+        """Of two who agree the server hangs up (§7.1.1). One whom we do not listen to any more is left to."""
+        if self._agreed:
+            self.connection_lost()
+        elif self._deaf:
+            # A reset, because of bytes not read, could take the close frame along.
+            self._transport.end_writing()
+
+    def connection_lost(self) -> None:
+        """The connection is over, whoever ended it."""
+        if self not in self._wires.open:
+            return
+        self._wires.open.remove(self)
+        self._closing = self._deaf = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._outbox.clear()
+        self._transport.close()
+        self._tell_peer(None)
+
+    abort = connection_lost
+
+    def _tell_peer(self, code: int | None) -> None:
+        """Once, and not now: it may be in the middle of a delivery to this very wire."""
+        peer, self.peer = self.peer, None
+        if peer is not None:
+            self._wires.loop.call_soon(peer.ended, code)
+
+
+def _take_socket(stream: IOStream) -> tuple[socket.socket, bytes]:
+    """The socket out of Tornado's stream, which is of no use from then on, and what it has read already."""
+    connected = stream.socket
+    stream.io_loop.remove_handler(connected)
+    early = bytes(stream._read_buffer)
+    stream.socket = None  # type: ignore[assignment]
+    stream._closed = True
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected, early
+
+
+class Handshake(WebSocketProtocol13):
+    """Answers the upgrade (§4.2.2) and hands the handler a `Wire`. Everything else of Tornado's protocol is unused."""
+
+    def __init__(
+        self, handler: WebSocketHandler, wires: Wires, begin: Callable[[Wire], Awaitable[None]]
+    ) -> None:
+        super().__init__(handler, False, _WebSocketParams())
+        self._wires = wires
+        self._begin = begin
+
+    async def _accept_connection(self, handler: WebSocketHandler) -> None:
+        key = handler.request.headers["Sec-WebSocket-Key"]
+        offered = handler.request.headers.get("Sec-WebSocket-Protocol", "")
+        chosen = handler.select_subprotocol([name.strip() for name in offered.split(",")] if offered else [])
+        lines = [
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {self.compute_accept_value(key)}",
+            *([f"Sec-WebSocket-Protocol: {chosen}"] if chosen else []),
+            "\r\n",
+        ]
+        handler.set_status(101)
+        wire = Wire(handler._detach_stream(), self._wires)
+        wire.respond("\r\n".join(lines).encode())
+        await self._begin(wire)
