@@ -56,13 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = settings.load(options)
         logs.configure(chosen.log_format, chosen.log_level)
-        asyncio.run(serve(chosen) if command == "serve" else rotate_keys(chosen))
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(serve(chosen) if command == "serve" else rotate_keys(chosen))
     except (BadSetting, StorageError) as error:
         print(f"hereabouts: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130  # before there was anything to stop
     return 0
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
 
 
 async def serve(chosen: Settings) -> None:

@@ -7,12 +7,18 @@ first and refuses. Every answer is refined with the half-open rectangle itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from spatial.distance import distance_to_rectangle
 from spatial.shapes import Box, Rectangle, check_point, check_radius, check_rectangle
 from spatial.tree import BoxTree
 
-__all__ = ["LandIndex", "Rectangle"]
+__all__ = ["LandIndex", "LandWalker", "Rectangle"]
+
+# How far around it a walker looks: far enough to walk for a while, near enough to hold few lands.
+SIGHT: Final = 16.0
+# Above so many in sight, asking the tree anew costs no more.
+KEPT: Final = 32
 
 
 class LandIndex:
@@ -21,6 +27,7 @@ class LandIndex:
     def __init__(self) -> None:
         self._rectangles: dict[str, Rectangle] = {}
         self._tree = BoxTree()
+        self.changes = 0  # rises with every one
 
     def __len__(self) -> int:
         return len(self._rectangles)
@@ -42,12 +49,14 @@ class LandIndex:
         check_rectangle(rect)
         self._tree.set(land_id, _closed(rect))
         self._rectangles[land_id] = rect
+        self.changes += 1
 
     def remove(self, land_id: str) -> Rectangle | None:
         """Forgets the land and returns where it was, or None where it was unknown."""
         rect = self._rectangles.pop(land_id, None)
         if rect is not None:
             self._tree.remove(land_id)
+            self.changes += 1
         return rect
 
     def at(self, x: float, y: float) -> str | None:
@@ -59,6 +68,10 @@ class LandIndex:
             if self._rectangles[land_id].contains(x, y)
         )
         return min(holders, default=None)
+
+    def touching(self, box: Box) -> list[tuple[str, Rectangle]]:
+        """The lands that share a point or an edge with this closed box, in the order of their ids."""
+        return [(land_id, self._rectangles[land_id]) for land_id in sorted(self._tree.touching(box))]
 
     def overlapping(self, rect: Rectangle) -> list[str]:
         """The lands that share a point with this rectangle; touching edges are no overlap."""
@@ -97,6 +110,35 @@ class LandIndex:
             if away <= radius:
                 found.append((away, land_id))
         return [land_id for _, land_id in sorted(found)]
+
+
+class LandWalker:
+    """Answers `at` for one who moves in small steps: asks the tree only when far from where it last did."""
+
+    __slots__ = ("_box", "_changes", "_in_sight", "_lands")
+
+    def __init__(self, lands: LandIndex) -> None:
+        self._lands = lands
+        self._changes = -1
+        self._box = Box(0, 0, 0, 0)
+        self._in_sight: list[tuple[Rectangle, str]] = []
+
+    def at(self, x: float, y: float) -> str | None:
+        """As `LandIndex.at`."""
+        if self._changes != self._lands.changes or not self._box.holds(x, y):
+            check_point(x, y)
+            self._look_around(x, y)
+        if len(self._in_sight) > KEPT:
+            return self._lands.at(x, y)
+        for rect, land_id in self._in_sight:
+            if rect.contains(x, y):
+                return land_id
+        return None
+
+    def _look_around(self, x: float, y: float) -> None:
+        self._box = Box(x, y, x, y).grown(SIGHT)
+        self._in_sight = [(rect, land_id) for land_id, rect in self._lands.touching(self._box)]
+        self._changes = self._lands.changes
 
 
 def _closed(rect: Rectangle) -> Box:

@@ -19,7 +19,7 @@ from server.ids import new_id
 from server.protocol import rest
 from server.protocol.limits import MAX_COORDINATE
 from server.settings import Settings
-from spatial.lands import LandIndex
+from spatial.lands import LandIndex, LandWalker
 from spatial.shapes import Rectangle
 from storage.lands import Lands as StoredLands
 from storage.records import Land
@@ -59,9 +59,10 @@ class Lands:
     def may_enter(self, land: Land, user_id: str) -> bool:
         return land.access == "open" or user_id == land.owner_id or user_id in land.invited
 
-    def at(self, world_id: str, x: float, y: float) -> str | None:
+    def walker(self, world_id: str) -> LandWalker | None:
+        """Says for one who walks there which land it is; None in a world without any so far."""
         index = self._worlds.get(world_id)
-        return index.at(x, y) if index else None
+        return LandWalker(index) if index else None
 
     def search(self, query: rest.FindLands) -> list[Land]:
         """By box or by circle; with neither, all lands of the world, up to `LISTED`."""

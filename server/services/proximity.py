@@ -13,6 +13,8 @@ from server.protocol import requests, rest
 from server.protocol.events import NearbyUser
 from server.protocol.limits import DEFAULT_RADIUS
 from server.protocol.shapes import ParticipantShape, ParticipantsShape
+from spatial.distance import distance
+from spatial.lands import LandWalker
 from spatial.positions import PositionIndex
 from spatial.shapes import Rectangle
 
@@ -24,6 +26,17 @@ NEARBY: Final = 100
 PARTICIPANTS: Final = 200
 
 
+class _Standing:
+    """In which world somebody stands, and what is kept for the next step there."""
+
+    __slots__ = ("index", "walker", "world_id")
+
+    def __init__(self, world_id: str, index: PositionIndex) -> None:
+        self.world_id = world_id
+        self.index = index
+        self.walker: LandWalker | None = None
+
+
 class Proximity:
     """One position index a world."""
 
@@ -31,39 +44,54 @@ class Proximity:
         self._lands = lands
         self._people = people
         self._worlds: dict[str, PositionIndex] = {}
-        self._world_of: dict[str, str] = {}
+        self._standing: dict[str, _Standing] = {}
         # Told when somebody gets their first position; set by the app.
         self.on_placed: Callable[[str], None] = lambda user_id: None
 
     def __len__(self) -> int:
-        return len(self._world_of)
+        return len(self._standing)
 
     def update_location(self, connection: Connection, request: requests.UpdateLocation) -> None:
         user_id, world_id, x, y = connection.user_id, request.world_id, request.x, request.y
-        before = self._world_of.get(user_id)
-        if before is not None and before != world_id:
-            self.forget(user_id)
-        index = self._worlds.get(world_id)
-        if index is None:
-            index = self._worlds[world_id] = PositionIndex()
-        index.set(user_id, x, y)
-        self._world_of[user_id] = world_id
-        land_id = self._lands.at(world_id, x, y)
-        location = {"type": "location_updated", "world_id": world_id, "x": x, "y": y, "land_id": land_id}
+        standing = before = self._standing.get(user_id)
+        if standing is None or standing.world_id != world_id:
+            standing = self._enter(user_id, world_id)
+        standing.index.set(user_id, x, y)
+        location = {
+            "type": "location_updated",
+            "world_id": world_id,
+            "x": x,
+            "y": y,
+            "land_id": self._land_at(standing, x, y),
+        }
         connection.answer(location, request.ref)
-        users, more = self._nearby(index, user_id, x, y, request.radius)
+        users, more = self._nearby(standing.index, user_id, request.radius)
         nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
         connection.answer(nearby, request.ref)
         if before is None:
             self.on_placed(user_id)
 
-    def _nearby(
-        self, index: PositionIndex, user_id: str, x: float, y: float, radius: float
-    ) -> tuple[list[NearbyUser], bool]:
+    def _enter(self, user_id: str, world_id: str) -> _Standing:
+        self.forget(user_id)
+        index = self._worlds.get(world_id)
+        if index is None:
+            index = self._worlds[world_id] = PositionIndex(reach=DEFAULT_RADIUS)
+        standing = self._standing[user_id] = _Standing(world_id, index)
+        return standing
+
+    def _land_at(self, standing: _Standing, x: float, y: float) -> str | None:
+        if standing.walker is None:
+            standing.walker = self._lands.walker(standing.world_id)
+        return standing.walker.at(x, y) if standing.walker else None
+
+    def _nearby(self, index: PositionIndex, user_id: str, radius: float) -> tuple[list[NearbyUser], bool]:
+        hits = index.around(user_id, radius)
+        if not hits:
+            return [], False
         person = self._people.connected(user_id)
         hidden = person.hidden_from.keys() if person else ()
         found: list[NearbyUser] = []
-        for hit in index.within(x, y, radius):
+        for hit in hits:
             other = self._seen(hit.key, user_id, hidden)
             if other is None:
                 continue
@@ -86,36 +114,30 @@ class Proximity:
         return other if other and other.locatable and key != viewer and key not in hidden else None
 
     def forget(self, user_id: str) -> None:
-        world_id = self._world_of.pop(user_id, None)
-        if world_id is None:
+        standing = self._standing.pop(user_id, None)
+        if standing is None:
             return
-        index = self._worlds[world_id]
-        index.remove(user_id)
-        if not len(index):
+        standing.index.remove(user_id)
+        if not len(standing.index):
             # Worlds are named by clients: an empty one is not kept.
-            del self._worlds[world_id]
+            del self._worlds[standing.world_id]
 
     def within_earshot(self, user_id: str) -> set[str]:
         """Those who may know that this user is or was here: nobody, if the location is not shared."""
         person = self._people.connected(user_id)
-        position = self._position(user_id)
-        if person is None or position is None or not person.locatable:
+        standing = self._standing.get(user_id)
+        if person is None or standing is None or not person.locatable:
             return set()
-        index, x, y = position
-        near = {hit.key for hit in index.within(x, y, DEFAULT_RADIUS)}
-        return near - {user_id} - person.hidden_from.keys()
+        near = {hit.key for hit in standing.index.around(user_id, DEFAULT_RADIUS)}
+        return near - person.hidden_from.keys()
 
     def distance(self, a: str, b: str) -> float | None:
         """Between two users, for whom both have to have a position in one world."""
-        one, other = self._position(a), self._position(b)
-        if one is None or other is None or one[0] is not other[0]:
+        one, other = self._standing.get(a), self._standing.get(b)
+        if one is None or other is None or one.world_id != other.world_id:
             return None
-        return max(abs(one[1] - other[1]), abs(one[2] - other[2]))
-
-    def _position(self, user_id: str) -> tuple[PositionIndex, float, float] | None:
-        index = self._worlds.get(self._world_of.get(user_id, ""))
-        point = index.get(user_id) if index else None
-        return (index, *point) if index and point else None
+        here, there = one.index.get(a), other.index.get(b)
+        return distance(*here, *there) if here and there else None
 
     async def participants(self, user_id: str | None, land_id: str, query: rest.Around) -> ParticipantsShape:
         """Those in a land or within the radius of it, to a known caller by name."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from math import inf, nan
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from spatial import lands
 from spatial.distance import distance_to_rectangle
-from spatial.lands import LandIndex, Rectangle
+from spatial.lands import LandIndex, LandWalker, Rectangle
 from tests.spatial.strategies import COORDINATES, KEYS, RADII, RECTANGLES
 
 
@@ -21,6 +23,7 @@ class LandsAgainstDict(RuleBasedStateMachine):
         super().__init__()
         self.index = LandIndex()
         self.model: dict[str, Rectangle] = {}
+        self.walker = LandWalker(self.index)
 
     @rule(land_id=KEYS, rect=RECTANGLES)
     def set_land(self, land_id: str, rect: Rectangle) -> None:
@@ -43,7 +46,7 @@ class LandsAgainstDict(RuleBasedStateMachine):
     @rule(x=COORDINATES, y=COORDINATES)
     def which_holds(self, x: float, y: float) -> None:
         holders = [land_id for land_id, rect in self.model.items() if rect.contains(x, y)]
-        assert self.index.at(x, y) == min(holders, default=None)
+        assert self.index.at(x, y) == self.walker.at(x, y) == min(holders, default=None)
         assert self.index.intersecting(x, y, x, y) == sorted(holders)
 
     @precondition(lambda self: self.model)
@@ -53,6 +56,12 @@ class LandsAgainstDict(RuleBasedStateMachine):
         for x in (rect.x, rect.right):
             for y in (rect.y, rect.top):
                 self.which_holds(x, y)
+
+    @rule(x=COORDINATES, y=COORDINATES, steps=st.lists(st.tuples(st.floats(-4, 4), st.floats(-4, 4))))
+    def walk_across(self, x: float, y: float, steps: list[tuple[float, float]]) -> None:
+        for dx, dy in steps:
+            x, y = (max(-1e9, min(1e9, at + step)) for at, step in ((x, dx), (y, dy)))
+            assert self.walker.at(x, y) == self.index.at(x, y)
 
     @rule(rect=RECTANGLES)
     def which_overlap(self, rect: Rectangle) -> None:
@@ -93,6 +102,31 @@ class LandsAgainstDict(RuleBasedStateMachine):
 
 LandsAgainstDict.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestLandsAgainstDict = LandsAgainstDict.TestCase
+
+
+class ManyLandsAgainstDict(LandsAgainstDict):
+    """The same where a walker keeps two lands at most, and asks the tree where there are more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = patch.object(lands, "KEPT", 2)
+        self.patch.start()
+
+    def teardown(self) -> None:
+        self.patch.stop()
+
+
+ManyLandsAgainstDict.TestCase.settings = LandsAgainstDict.TestCase.settings
+TestManyLandsAgainstDict = ManyLandsAgainstDict.TestCase
+
+
+@pytest.mark.parametrize("bad", [inf, nan, 2e9])
+def test_a_walker_is_nowhere_else(bad: float) -> None:
+    """What `at` refuses, a walker refuses."""
+    walker = LandWalker(LandIndex())
+    assert walker.at(0, 0) is None
+    with pytest.raises(ValueError, match="coordinates"):
+        walker.at(0, bad)
 
 
 @pytest.fixture

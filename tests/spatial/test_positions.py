@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from math import inf, nan
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from spatial import positions
 from spatial.distance import distance, distance_to_rectangle
 from spatial.positions import Hit, PositionIndex
-from spatial.shapes import Rectangle
+from spatial.shapes import Box, Rectangle
 from spatial.tree import BoxTree
 from tests.spatial.strategies import COORDINATES, KEYS, RADII, RECTANGLES, UNUSABLE
 
@@ -68,6 +70,15 @@ class PositionsAgainstDict(RuleBasedStateMachine):
         assert self.index.within(x, y, radius) == expected
 
     @precondition(lambda self: self.model)
+    @rule(data=st.data(), radius=st.one_of(RADII, st.floats(0, 10)))
+    def who_is_around_somebody(self, data: st.DataObject, radius: float) -> None:
+        key = data.draw(st.sampled_from(sorted(self.model)))
+        hits = by_distance(self.model, *self.model[key])
+        assert self.index.around(key, radius) == [
+            hit for hit in hits if hit.distance <= radius and hit.key != key
+        ]
+
+    @precondition(lambda self: self.model)
     @rule(data=st.data(), other=KEYS)
     def the_edge_of_a_radius_is_inside(self, data: st.DataObject, other: str) -> None:
         x, y = self.model[data.draw(st.sampled_from(sorted(self.model)))]
@@ -96,6 +107,22 @@ class PositionsAgainstDict(RuleBasedStateMachine):
 
 PositionsAgainstDict.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestPositionsAgainstDict = PositionsAgainstDict.TestCase
+
+
+class CrowdsAgainstDict(PositionsAgainstDict):
+    """The same where three neighbours are a crowd, so that lists are given up and taken up again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = patch.object(positions, "CROWD", 3)
+        self.patch.start()
+
+    def teardown(self) -> None:
+        self.patch.stop()
+
+
+CrowdsAgainstDict.TestCase.settings = PositionsAgainstDict.TestCase.settings
+TestCrowdsAgainstDict = CrowdsAgainstDict.TestCase
 
 
 @settings(deadline=None, max_examples=60)
@@ -134,6 +161,28 @@ def test_a_step_inside_the_margin_box_leaves_the_tree_alone(monkeypatch: pytest.
 
     index.set("ann", 5.1, 0)
     assert written == ["ann"]
+
+
+def test_who_is_around_does_not_ask_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within reach, and while nobody leaves a box; beyond it the tree is asked."""
+    index = PositionIndex(margin=5, reach=10)
+    for number in range(20):
+        index.set(f"u{number:02}", number * 4.0, 0)
+    asked: list[Box] = []
+    plain_touching = BoxTree.touching
+    monkeypatch.setattr(BoxTree, "touching", lambda *args: (asked.append(args[1]), plain_touching(*args))[1])
+
+    index.set("u10", 41, 1)
+    assert [hit.key for hit in index.around("u10", 10)] == ["u10", "u11", "u09", "u12", "u08"][1:]
+    assert asked == []
+    assert len(index.around("u10", 10.5)) == 4
+    assert len(asked) == 1
+
+
+def test_nobody_without_a_position_has_anybody_around() -> None:
+    """An error, and not an empty list, which would say that all is well."""
+    with pytest.raises(KeyError):
+        PositionIndex().around("ann", 1)
 
 
 def test_positions_at_the_end_of_the_world_are_found() -> None:
