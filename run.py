@@ -25,6 +25,11 @@ from storage.mongod import LocalMongod
 from storage.rotation import rewrap
 from storage.store import Store, connect
 
+try:
+    import uvloop
+except ImportError:  # no wheels for Windows
+    uvloop = None  # type: ignore[assignment]
+
 DESCRIPTION = """\
 The real-time server for virtual worlds: land, private and group chat, presence,
 proximity and call signaling over WebSockets, with REST beside it.
@@ -67,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 async def serve(chosen: Settings) -> None:

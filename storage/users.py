@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -12,9 +12,17 @@ from pymongo.errors import DuplicateKeyError
 from storage.driver import Database, Document, duplicated
 from storage.errors import Duplicate
 from storage.records import User
+from storage.together import Together
 
 _UPDATABLE = frozenset({"display_name", "invisible", "share_location", "password_hash", "last_seen"})
 _ALIVE = {"username_key": {"$exists": True}}
+
+
+class Blocks(NamedTuple):
+    """Whom somebody blocks, and by whom somebody is blocked."""
+
+    blocked: list[str]
+    blockers: list[str]
 
 
 class Users:
@@ -22,6 +30,7 @@ class Users:
         self._database = database
         self._users = database["users"]
         self._blocks = database["blocks"]
+        self._meetings = Together(self._read_meetings)
 
     async def insert(self, user: User) -> None:
         """Raises Duplicate("username"), whatever the case, or Duplicate("subject")."""
@@ -73,17 +82,30 @@ class Users:
         async with self._database.operation("users.unblock"):
             await self._blocks.delete_one({"blocker": blocker, "blocked": blocked})
 
-    async def blocked_by_user(self, user_id: str) -> list[str]:
-        """Whom this user blocks."""
-        async with self._database.operation("users.blocked_by_user"):
-            found = await self._blocks.find({"blocker": user_id}).sort("_id", 1).to_list(None)
-        return [block["blocked"] for block in found]
+    async def blocks_of(self, user_id: str) -> Blocks:
+        return (await self._read_blocks([user_id]))[user_id]
 
-    async def blockers_of(self, user_id: str) -> list[str]:
-        """Who blocks this user."""
-        async with self._database.operation("users.blockers_of"):
-            found = await self._blocks.find({"blocked": user_id}).sort("_id", 1).to_list(None)
-        return [block["blocker"] for block in found]
+    async def meet(self, user_id: str) -> tuple[User, Blocks] | None:
+        """The account and its blocks; those who are asked for at the same time are read together."""
+        return await self._meetings.get(user_id)
+
+    async def _read_blocks(self, ids: Collection[str]) -> dict[str, Blocks]:
+        """Both directions of each, in the order in which they came to be."""
+        blocks = {user_id: Blocks([], []) for user_id in ids}
+        either = {"$or": [{"blocker": {"$in": list(ids)}}, {"blocked": {"$in": list(ids)}}]}
+        async with self._database.operation("users.blocks"):
+            found = await self._blocks.find(either).sort("_id", 1).to_list(None)
+        for block in found:
+            if block["blocker"] in blocks:
+                blocks[block["blocker"]].blocked.append(block["blocked"])
+            if block["blocked"] in blocks:
+                blocks[block["blocked"]].blockers.append(block["blocker"])
+        return blocks
+
+    async def _read_meetings(self, ids: Collection[str]) -> dict[str, tuple[User, Blocks]]:
+        users = await self.get_many(ids)
+        blocks = await self._read_blocks(users.keys()) if users else {}
+        return {user_id: (user, blocks[user_id]) for user_id, user in users.items()}
 
     async def _find(self, query: Document) -> User | None:
         async with self._database.operation("users.get"):

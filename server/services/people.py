@@ -13,7 +13,7 @@ from typing import Final
 
 from server.errors import not_found
 from storage.records import User
-from storage.users import Users
+from storage.users import Blocks, Users
 
 CACHED: Final = 20_000  # records of people without a connection; about half a KB each
 
@@ -59,14 +59,21 @@ class People:
         """To be called once for each connection, before it is attached; `depart` undoes it."""
         person = self._connected.get(user_id)
         if person is None:
-            user = await self.get(user_id)
-            blocked, blockers = await self._read_blocks(user_id)
-            # The record may have changed while the blocks were read; the cache has the change.
-            user = self._cache.get(user_id, user)
-            person = self._connected.setdefault(user_id, Person(user, blocked, blockers))
+            user, blocks = await self._meet(user_id)
+            person = self._connected.setdefault(user_id, Person(user, blocks.blocked, blocks.blockers))
         person.connections += 1
         self._note_visibility(person.user)
         return person
+
+    async def _meet(self, user_id: str) -> tuple[User, Blocks]:
+        """The record and the blocks, read again if a block changes meanwhile."""
+        while True:
+            changes = self._block_changes
+            met = await self._users.meet(user_id)
+            if met is None or (user := self._remember_read(met[0])).erased:
+                raise not_found("user")
+            if changes == self._block_changes:
+                return user, met[1]
 
     def depart(self, user_id: str) -> None:
         person = self._connected[user_id]
@@ -166,15 +173,6 @@ class People:
 
     # Blocks
 
-    async def _read_blocks(self, user_id: str) -> tuple[list[str], list[str]]:
-        """Those blocked by the user, and those who block the user; read again if a block changes meanwhile."""
-        while True:
-            changes = self._block_changes
-            blocked = await self._users.blocked_by_user(user_id)
-            blockers = await self._users.blockers_of(user_id)
-            if changes == self._block_changes:
-                return blocked, blockers
-
     async def block(self, user_id: str, other_id: str) -> None:
         await self.get(other_id)
         await self._users.block(user_id, other_id)
@@ -201,15 +199,15 @@ class People:
 
     async def blocks(self, user_id: str) -> list[User]:
         """Whom this user has blocked, by name."""
-        users = await self.known(await self._users.blocked_by_user(user_id))
+        users = await self.known((await self._users.blocks_of(user_id)).blocked)
         return sorted(users.values(), key=lambda user: user.username or "")
 
     async def hidden_from(self, user_id: str) -> Collection[str]:
         """Those that a block, from either side, stands between."""
         if person := self._connected.get(user_id):
             return person.hidden_from.keys()
-        blocked, blockers = await self._read_blocks(user_id)
-        return {*blocked, *blockers}
+        blocks = await self._users.blocks_of(user_id)
+        return {*blocks.blocked, *blocks.blockers}
 
     async def are_blocked(self, a: str, b: str) -> bool:
         """Whether either has blocked the other."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from storage.errors import Duplicate
@@ -87,8 +89,8 @@ async def test_erase_leaves_the_id_alone(store: Store) -> None:
     assert (erased.display_name, erased.password_hash, erased.subject, erased.last_seen) == (None,) * 4
     assert await store.users.by_username("ann") is None
     assert await store.users.by_subject("s") is None
-    assert await store.users.blocked_by_user("1") == []
-    assert await store.users.blocked_by_user("3") == []
+    assert (await store.users.blocks_of("1")).blocked == []
+    assert (await store.users.blocks_of("3")).blocked == []
     assert await store.users.update("1", display_name="back") is None
     await store.users.insert(user("4", "ANN", subject="s"))
     with pytest.raises(Duplicate) as caught:
@@ -103,10 +105,25 @@ async def test_blocks_have_a_direction(store: Store) -> None:
     await store.users.block("1", "2")
     await store.users.block("1", "3")
     await store.users.block("3", "2")
-    assert await store.users.blocked_by_user("1") == ["2", "3"]
-    assert await store.users.blocked_by_user("2") == []
-    assert await store.users.blockers_of("2") == ["1", "3"]
+    assert (await store.users.blocks_of("1")).blocked == ["2", "3"]
+    assert (await store.users.blocks_of("2")).blocked == []
+    assert (await store.users.blocks_of("2")).blockers == ["1", "3"]
     await store.users.unblock("1", "2")
     await store.users.unblock("2", "1")
-    assert await store.users.blocked_by_user("1") == ["3"]
-    assert await store.users.blockers_of("2") == ["3"]
+    assert (await store.users.blocks_of("1")).blocked == ["3"]
+    assert (await store.users.blocks_of("2")).blockers == ["3"]
+
+
+async def test_those_met_at_the_same_time_are_read_together(store: Store) -> None:
+    """Each with both directions of their blocks; nobody for an id that is nobody's; two queries for all of them."""
+    for number in range(20):
+        await store.users.insert(user(str(number), f"name-{number}"))
+    await store.users.block("3", "4")
+    operations: list[str] = []
+    store.observe = lambda operation, seconds: operations.append(operation)
+    met = await asyncio.gather(*(store.users.meet(str(number)) for number in range(21)))
+    assert [each[0].id for each in met if each] == [str(number) for number in range(20)]
+    assert met[20] is None
+    assert met[3] is not None and met[3][1] == (["4"], [])
+    assert met[4] is not None and met[4][1] == ([], ["3"])
+    assert operations == ["users.get_many", "users.blocks"]
