@@ -183,7 +183,8 @@ class StreamTransport:
             while True:
                 await self._going.wait()
                 self._wire.data_received(await self._stream.read_bytes(RECEIVE_BYTES, partial=True))
-        except StreamClosedError:
+                await asyncio.sleep(0)  # what is there already is read without a turn of the loop
+        except OSError:  # closed, or bytes that are no TLS
             self._wire.eof_received()
 
     def write(self, data: bytes) -> bool:
@@ -329,6 +330,7 @@ class Wire:
     def eof_received(self) -> None:
         self._ended = True
         if not self._serving or self._deaf:
+            self.flush()
             self.connection_lost()
 
     def _serve(self) -> None:
@@ -347,6 +349,9 @@ class Wire:
             except Violation as violation:
                 self._deaf = True
                 self._close(violation.code, violation.reason)
+                if self._paused:
+                    self._paused = False
+                    self._transport.resume()
                 return
             if self.peer is None:
                 continue  # we are closing, and wait for the other side's close frame
@@ -369,8 +374,9 @@ class Wire:
 
     def _served_all(self) -> None:
         if self._ended:
+            self.flush()
             self.connection_lost()
-        elif self._paused:
+        elif self._paused and not self._deaf:
             self._paused = False
             self._transport.resume()
 
@@ -385,11 +391,11 @@ class Wire:
             # Only what a reader is behind with may be replaced: within a turn, all goes out.
             self._outbox.push(frame, key if self._behind else None)
         except Overflow:
-            # A turn that has more to say than the bound is no slowness of the reader's.
-            self.flush()
             if self._behind:
                 self.close(TOO_SLOW)
                 return
+            # A turn that has more to say than the bound is no slowness of the reader's.
+            self.flush()
             self._outbox.push(frame)
         if not self._queued:
             self._queued = True
@@ -426,7 +432,7 @@ class Wire:
 
     def close(self, close: Close) -> None:
         """Says why, after what is queued, and waits a while for the other side to agree."""
-        if close is TOO_SLOW:
+        if close is TOO_SLOW and not self._closing:
             self._outbox.clear()
         self._close(close.code, close.reason)
 
@@ -515,6 +521,9 @@ class Handshake(WebSocketProtocol13):
             "\r\n",
         ]
         handler.set_status(101)
-        wire = Wire(handler._detach_stream(), self._wires)
+        stream = handler._detach_stream()
+        if stream.closed():
+            return  # gone already
+        wire = Wire(stream, self._wires)
         wire.respond("\r\n".join(lines).encode())
         await self._begin(wire)

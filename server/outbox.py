@@ -81,8 +81,7 @@ class Outbox:
         if place is not None:
             items[place] = frame
             return
-        if items and isinstance(last := items[-1], Batch):
-            last.sealed = True
+        self._seal_last()
         if key is not None:
             if self._keys is None:
                 self._keys = {}
@@ -91,13 +90,12 @@ class Outbox:
 
     def share(self, batch: Batch) -> None:
         """Adds a batch, to which frames are still being added; the bound is for `check` to ask about."""
-        items = self._items
-        if items and isinstance(last := items[-1], Batch):
-            last.sealed = True
-        items.append(batch)
+        self._seal_last()
+        self._items.append(batch)
 
     def end(self, frame: bytes) -> None:
         """Adds the last frame, for which there is always room."""
+        self._seal_last()
         self._items.append(frame)
         self._size += len(frame)
 
@@ -109,6 +107,7 @@ class Outbox:
 
     def check(self) -> None:
         """Raises Overflow if more waits than the bound allows, the batches included."""
+        self._seal_last()  # the turn is over, and nothing takes it
         if len(self._items) > 1 and self.size > self.limit:
             raise Overflow
 
@@ -117,3 +116,7 @@ class Outbox:
         pieces = [item.seal() if isinstance(item, Batch) else item for item in self._items]
         self.clear()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _seal_last(self) -> None:
+        if self._items and isinstance(last := self._items[-1], Batch):
+            last.sealed = True
