@@ -6,6 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 CODE := server handlers storage spatial run.py
 
@@ -13,7 +14,7 @@ CODE := server handlers storage spatial run.py
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test check bench bench-quick format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -32,20 +33,26 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of ve
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
 
+bench: $(BENCH)/.installed ## measure every row beside its peers, into docs/performance.md (Linux, two cores, about 15 minutes)
+	@$(BENCH)/bin/python -m bench
+
+bench-quick: $(BENCH)/.installed ## one short run of each row, in under a minute; writes nothing
+	@$(BENCH)/bin/python -m bench --quick
+
 format: $(VENV)/.installed-dev ## put the code into its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## pin anew what the two requirements*.in name, with the hashes of every platform's files
+lock: ## pin anew what the three requirements*.in name, with the hashes of every platform's files
 	$(PYTHON) -m venv --clear .venv-lock && .venv-lock/bin/pip install --quiet uv
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dev requirements-bench; do \
 		.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links \
 			--custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit; \
 	done
 
 clean: ## remove .venv and what tools left; the data folder stays
-	rm -rf $(VENV) .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
+	rm -rf $(VENV) $(BENCH) .bench bench/peers/node_modules .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -63,4 +70,11 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 $(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/python
 	@echo 'Installing what the server, its tests and checks need into $(VENV) ...'
 	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# The peers of the benchmarks, in an environment of their own.
+$(BENCH)/.installed: requirements-bench.txt
+	@echo 'Installing what the benchmarks need into $(BENCH) ...'
+	$(PYTHON) -m venv --without-pip $(BENCH)
+	@$(PYTHON) -m pip --python $(BENCH)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

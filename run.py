@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -77,6 +78,17 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def spare_the_collector() -> None:
+    """What is there by now stays, and what comes goes by reference counts: cycles are looked for seldom.
+
+    With Python's own thresholds the search takes a quarter of the time of a busy server, since
+    each message in flight is a handful of new objects and each connection some that stay.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
 async def serve(chosen: Settings) -> None:
     """Runs until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
@@ -92,6 +104,7 @@ async def serve(chosen: Settings) -> None:
             app = App(chosen, store, token_secret)
             try:
                 await app.start()
+                spare_the_collector()
                 _greet(chosen, app.port)
                 await stopping.wait()
                 log.info("stopping")

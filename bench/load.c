@@ -196,6 +196,15 @@ static int holds(const char *text, size_t size, const char *what) {
     return what && memmem(text, size, what, strlen(what)) != NULL;
 }
 
+/* Where the mark of a publication stands: most often where it stood in the one before. */
+static const char *find_mark(const char *text, size_t size) {
+    static size_t place;
+    if (place + sizeof MARK - 1 <= size && !memcmp(text + place, MARK, sizeof MARK - 1)) return text + place;
+    const char *mark = memmem(text, size, MARK, sizeof MARK - 1);
+    if (mark) place = mark - text;
+    return mark;
+}
+
 static void text_frame(Conn *c, const char *text, size_t size, uint64_t at) {
     if (c->state == OPENING) {
         if (holds(text, size, open_text)) is_open(c);
@@ -207,10 +216,13 @@ static void text_frame(Conn *c, const char *text, size_t size, uint64_t at) {
     }
     if (!measuring) return;
     if (mode == FANOUT) {
-        const char *mark = memmem(text, size, MARK, sizeof MARK - 1);
+        const char *mark = find_mark(text, size), *end = text + size;
         if (mark) {
-            delivered++;
-            if (delivered % 8 == 0) record(at - strtoull(mark + sizeof MARK - 1, NULL, 10));
+            /* Some servers put several publications into one frame. */
+            for (; mark; mark = memmem(mark, end - mark, MARK, sizeof MARK - 1)) {
+                mark += sizeof MARK - 1;
+                if (++delivered % 8 == 0) record(at - strtoull(mark, NULL, 10));
+            }
         } else if (holds(text, size, answer_text)) {
             answered++;
         }
@@ -227,11 +239,11 @@ static void text_frame(Conn *c, const char *text, size_t size, uint64_t at) {
 }
 
 /* Takes complete frames off the input. Returns how much is used. */
-static size_t take_frames(Conn *c, uint64_t at) {
+static size_t take_frames(Conn *c, const char *in, size_t have, uint64_t at) {
     size_t used = 0;
     for (;;) {
-        uint8_t *p = (uint8_t *)c->in + used;
-        size_t left = c->have - used, head = 2, size;
+        const uint8_t *p = (const uint8_t *)in + used;
+        size_t left = have - used, head = 2, size;
         if (left < 2) return used;
         size = p[1] & 127;
         if (size == 126) {
@@ -283,8 +295,12 @@ static size_t take_answer(Conn *c, uint64_t at) {
 }
 
 static void readable(Conn *c) {
+    /* Most reads end with a frame: one buffer for all of them stays in the cache. */
+    static char shared[1 << 18];
+    int whole = !c->have && c->state > UPGRADING && mode != HTTP;
     if (c->room - c->have < 2048) c->in = realloc(c->in, c->room *= 2);
-    ssize_t got = recv(c->fd, c->in + c->have, c->room - c->have, 0);
+    char *in = whole ? shared : c->in;
+    ssize_t got = recv(c->fd, in + c->have, whole ? sizeof shared : c->room - c->have, 0);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) {
         if (c->state != READY) die("connection %ld closed while it opened", (long)(c - conns));
@@ -298,7 +314,11 @@ static void readable(Conn *c) {
     size_t used = 0;
     if (c->state == UPGRADING || mode == HTTP) used = take_answer(c, at);
     if (used) memmove(c->in, c->in + used, c->have -= used);
-    if (c->state > UPGRADING && mode != HTTP && (used = take_frames(c, at))) memmove(c->in, c->in + used, c->have -= used);
+    if (c->state <= UPGRADING || mode == HTTP) return;
+    used = take_frames(c, in, c->have, at);
+    c->have -= used;
+    if (c->have > c->room) c->in = realloc(c->in, c->room = 2 * c->have);
+    if (whole || used) memmove(c->in, in + used, c->have);
 }
 
 static void event(Conn *c, uint32_t what) {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from server.broker import Broker
 from server.clock import Clock, rfc3339
@@ -21,7 +21,7 @@ from server.protocol import requests, rest
 from server.protocol.shapes import DeletedShape, HistoryShape, MessageShape
 from server.views import message_shape
 from storage.messages import Messages as StoredMessages
-from storage.records import Message, NewMessage, Session
+from storage.records import Message, NewMessage, Session, SessionKind
 from storage.writer import Commit, MessageWriter
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Messages:
         self._people = people
         self._broker = broker
         self._clock = clock
-        self._metrics = metrics
+        self._counted = {kind: metrics.messages.labels(kind) for kind in get_args(SessionKind)}
         self._under_way: OrderedDict[str, tuple[Session, str] | tuple[None, None]] = OrderedDict()
         writer.on_committed = self._committed
 
@@ -152,7 +152,7 @@ class Messages:
         }
         if message.client_id is not None:
             event["client_id"] = message.client_id
-        self._metrics.messages.labels(session.kind).inc()
+        self._counted[session.kind].inc()
         self._broker.publish(self._sessions.audience(session), event)
 
     # Over REST

@@ -1,0 +1,95 @@
+"""Servers and the load as processes on a core each: a server on core 0, what loads it and MongoDB on core 1."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent
+BUILT: Final = ROOT / ".bench"  # what is compiled or fetched, and nothing that is committed
+SERVER_CORE: Final = "0"
+LOAD_CORE: Final = "1"
+PATIENCE: Final = 120.0  # seconds for anything to start or to end
+
+
+class Failed(Exception):
+    """Something did not run; the text says what and quotes what it printed."""
+
+
+def run(command: Sequence[str | Path], *, cwd: Path = ROOT) -> str:
+    """What a command prints. Raises Failed."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(f"{command[0]}: {error}") from None
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+class Process:
+    """A server that prints one line when it is ready; `first_line` is that."""
+
+    def __init__(self, command: Sequence[str | Path], *, core: str = SERVER_CORE, cwd: Path = ROOT) -> None:
+        self._process = subprocess.Popen(
+            ["taskset", "-c", core, *map(str, command)],
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self.first_line = self._process.stdout.readline().strip()
+        if not self.first_line:
+            self._process.wait(PATIENCE)
+            raise Failed(f"{' '.join(map(str, command))}: {self._process.stderr.read().strip()}")
+
+    @property
+    def resident(self) -> int:
+        """Bytes in memory."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise Failed("the kernel does not say how much memory a process takes")
+
+    def end_input(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def load_command(*arguments: object) -> list[str]:
+    return [str(BUILT / "load"), *map(str, arguments)]
+
+
+def load(*arguments: object) -> dict[str, Any]:
+    """One run of the load; its answer."""
+    answer: dict[str, Any] = json.loads(run(["taskset", "-c", LOAD_CORE, *load_command(*arguments)]))
+    return answer
+
+
+def build(source: str, *libraries: str) -> Path:
+    """A C program of this folder, compiled if it changed."""
+    BUILT.mkdir(exist_ok=True)
+    path, built = HERE / source, BUILT / Path(source).stem
+    if not built.exists() or built.stat().st_mtime < path.stat().st_mtime:
+        run(["gcc", "-O2", "-Wall", "-o", built, path, *libraries])
+    return built
+
+
+def python(*arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, *arguments]
