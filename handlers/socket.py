@@ -67,7 +67,7 @@ class SocketConnection(Connection):
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
         self._endpoint = endpoint
         self._wire = wire
-        self._client = endpoint.dispatcher.client(self)
+        self._client = endpoint.dispatcher.client()
         wire.peer = self
         self.pinged_at = now
 
@@ -98,7 +98,7 @@ class SocketConnection(Connection):
     def received(self, message: str | bytes) -> asyncio.Future[None] | None:
         if self.closed or not self._endpoint.node.ready:
             return None  # one who stops takes nothing on: what is not acknowledged is sent again
-        return self._endpoint.dispatcher.serve(self._client, message)
+        return self._endpoint.dispatcher.serve(self, self._client, message)
 
     def ended(self, code: int | None) -> None:
         self._endpoint.departed(self)

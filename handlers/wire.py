@@ -212,6 +212,28 @@ class StreamTransport:
             self._going.set()  # to find out
 
 
+class _NoTransport:
+    """What a wire has when the connection is over: it goes nowhere, and refers to nobody."""
+
+    unsent = 0
+
+    def start(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def write(self, data: bytes) -> bool:
+        return True
+
+    def end_writing(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+_OVER: Final = _NoTransport()
+
+
 class Wires:
     """What the wires of a process share: which are open, and which have something to write.
 
@@ -376,7 +398,7 @@ class Wire:
         if self._ended:
             self.flush()
             self.connection_lost()
-        elif self._paused and not self._deaf:
+        elif self._paused:
             self._paused = False
             self._transport.resume()
 
@@ -476,6 +498,7 @@ class Wire:
             self._timer.cancel()
         self._outbox.clear()
         self._transport.close()
+        self._transport = _OVER
         self._tell_peer(None)
 
     abort = connection_lost
@@ -526,4 +549,10 @@ class Handshake(WebSocketProtocol13):
             return  # gone already
         wire = Wire(stream, self._wires)
         wire.respond("\r\n".join(lines).encode())
-        await self._begin(wire)
+        try:
+            await self._begin(wire)
+        finally:
+            # What HTTP needed goes now, and not when cycles are looked for.
+            handler.ws_connection = None
+            handler._on_close_called = True
+            handler._break_cycles()

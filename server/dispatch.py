@@ -17,7 +17,7 @@ from server.errors import FLOODING, ApiError, invalid, not_found, unavailable
 from server.hub import Connection
 from server.limits import TokenBucket
 from server.logs import log
-from server.metrics import Counter, Metrics
+from server.metrics import Metrics, Tally
 from server.protocol import requests
 from server.services.calls import Calls
 from server.services.messages import Messages
@@ -79,10 +79,9 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
 class Client:
     """What the dispatcher keeps of one connection between its requests."""
 
-    __slots__ = ("bucket", "connection", "refused", "slot", "under_way")
+    __slots__ = ("bucket", "refused", "slot", "under_way")
 
-    def __init__(self, connection: Connection, bucket: TokenBucket | None) -> None:
-        self.connection = connection
+    def __init__(self, bucket: TokenBucket | None) -> None:
         self.bucket = bucket
         self.refused = 0  # requests over the rate, less those served since
         self.under_way = 0  # messages that await their commit
@@ -96,7 +95,7 @@ class _Row:
     kind: str
     serve: Serve
     cost: float
-    served: Counter
+    served: Tally
 
 
 class Dispatcher:
@@ -106,54 +105,58 @@ class Dispatcher:
         self._table: dict[type[requests.Request], _Row] = {}
         for type_, row in table.items():
             kind = str(type_.__struct_config__.tag)
-            self._table[type_] = _Row(kind, row.serve, row.cost, metrics.requests.labels(kind, "ok"))
+            served = metrics.tally(metrics.requests.labels(kind, "ok"))
+            self._table[type_] = _Row(kind, row.serve, row.cost, served)
         self._decoder = Decoder(union)
         self._ref_decoder = Decoder(requests.RefOnly)
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
 
-    def client(self, connection: Connection) -> Client:
+    def client(self) -> Client:
         settings = self._settings
         limited = settings.rate_limits
         bucket = (
             TokenBucket(settings.request_rate, settings.request_burst, self._loop.time()) if limited else None
         )
-        return Client(connection, bucket)
+        return Client(bucket)
 
-    def serve(self, client: Client, frame: str | bytes) -> asyncio.Future[None] | None:
+    def serve(
+        self, connection: Connection, client: Client, frame: str | bytes
+    ) -> asyncio.Future[None] | None:
         """Serves one message; the next one is to wait for the future, if there is one. Never raises:
         whatever is wrong is answered, and closes nothing, save a flood."""
         kind = "unknown"
         ref = None
         try:
             if isinstance(frame, bytes):
-                self._charge(client, 1.0)
+                self._charge(connection, client, 1.0)
                 raise invalid("expected a text frame, got a binary one")
             try:
                 request: requests.Request = self._decoder.decode(frame)
             except ApiError:
                 ref = self._ref_of(frame)
-                self._charge(client, 1.0)
+                self._charge(connection, client, 1.0)
                 raise
             ref = request.ref
             row = self._table[type(request)]
             kind = row.kind
             if client.bucket is not None:
-                self._charge(client, row.cost)
-            outcome = row.serve(client.connection, request)
+                self._charge(connection, client, row.cost)
+            outcome = row.serve(connection, request)
             if outcome is None:
-                row.served.inc()
+                row.served.count += 1
                 return None
             if isinstance(outcome, asyncio.Future):
-                return self._follow(client, row, ref, outcome)
-            return self._loop.create_task(self._finish(client, row, ref, outcome))
+                return self._follow(connection, client, row, ref, outcome)
+            return self._loop.create_task(self._finish(connection, client, row, ref, outcome))
         except Exception as error:
-            self._answer_error(client, kind, ref, error)
+            self._answer_error(connection, kind, ref, error)
             return None
 
     async def _finish(
         self,
+        connection: Connection,
         client: Client,
         row: _Row,
         ref: str | None,
@@ -162,24 +165,29 @@ class Dispatcher:
         try:
             later = await serving
         except Exception as error:
-            self._answer_error(client, row.kind, ref, error)
+            self._answer_error(connection, row.kind, ref, error)
             return
         if later is None:
-            row.served.inc()
-        elif (slot := self._follow(client, row, ref, later)) is not None:
+            row.served.count += 1
+        elif (slot := self._follow(connection, client, row, ref, later)) is not None:
             await slot
 
     def _follow(
-        self, client: Client, row: _Row, ref: str | None, later: asyncio.Future[Any]
+        self,
+        connection: Connection,
+        client: Client,
+        row: _Row,
+        ref: str | None,
+        later: asyncio.Future[Any],
     ) -> asyncio.Future[None] | None:
         """Answers for a future when it is done. With too many of them under way: a future for the next that is."""
 
         def done(future: asyncio.Future[Any]) -> None:
             client.under_way -= 1
             if future.cancelled() or (error := future.exception()) is None:
-                row.served.inc()
+                row.served.count += 1
             else:
-                self._answer_error(client, row.kind, ref, error)
+                self._answer_error(connection, row.kind, ref, error)
             if client.slot is not None and not client.slot.done():
                 client.slot.set_result(None)
 
@@ -190,7 +198,7 @@ class Dispatcher:
         client.slot = self._loop.create_future()
         return client.slot
 
-    def _charge(self, client: Client, cost: float) -> None:
+    def _charge(self, connection: Connection, client: Client, cost: float) -> None:
         if client.bucket is None:
             return
         wait = client.bucket.take(cost, self._loop.time())
@@ -200,13 +208,13 @@ class Dispatcher:
             return
         client.refused += 1
         if client.refused > self._settings.flood_refusals:
-            client.connection.close(FLOODING)
+            connection.close(FLOODING)
         raise ApiError("rate_limited", "too many requests on this connection", retry_after=round(wait, 3))
 
-    def _answer_error(self, client: Client, kind: str, ref: str | None, error: BaseException) -> None:
-        error = as_api_error(error, request=kind, connection_id=client.connection.id)
+    def _answer_error(self, connection: Connection, kind: str, ref: str | None, error: BaseException) -> None:
+        error = as_api_error(error, request=kind, connection_id=connection.id)
         self._metrics.requests.labels(kind, error.code).inc()
-        client.connection.answer(error_event(error), ref)
+        connection.answer(error_event(error), ref)
 
     def _ref_of(self, frame: str) -> str | None:
         """The `ref` of a message that could not be read as a request, if it can be made out."""

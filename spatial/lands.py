@@ -125,7 +125,8 @@ class LandWalker:
 
     def at(self, x: float, y: float) -> str | None:
         """As `LandIndex.at`."""
-        if self._changes != self._lands.changes or not self._box.holds(x, y):
+        x0, y0, x1, y1 = self._box
+        if not (x0 <= x <= x1 and y0 <= y <= y1 and self._changes == self._lands.changes):
             check_point(x, y)
             self._look_around(x, y)
         if len(self._in_sight) > KEPT:

@@ -96,7 +96,8 @@ class PositionIndex:
             return None
         before = (place.x, place.y)
         place.x, place.y = x, y
-        if not place.box.holds(x, y):
+        x0, y0, x1, y1 = place.box
+        if not (x0 <= x <= x1 and y0 <= y <= y1):
             self._part(place)
             place.box = self._box(x, y)
             self._tree.set(key, place.box)
@@ -127,10 +128,13 @@ class PositionIndex:
         x, y = place.x, place.y
         hits = []
         for other in place.near:
-            away = distance(x, y, other.x, other.y)
-            if away <= radius:
-                hits.append(Hit(other.key, other.x, other.y, away))
-        return _sorted_hits(hits)
+            # `distance` spelled out: most are farther away than that, and one comparison shows it.
+            dx = other.x - x
+            if -radius <= dx <= radius:
+                dy = other.y - y
+                if -radius <= dy <= radius:
+                    hits.append(Hit(other.key, other.x, other.y, max(abs(dx), abs(dy))))
+        return _sorted_hits(hits) if len(hits) > 1 else hits
 
     def within(self, x: float, y: float, radius: float) -> list[Hit]:
         """All at a distance of at most `radius`, nearest first, ties by key.

@@ -55,7 +55,7 @@ class Messages:
         self._people = people
         self._broker = broker
         self._clock = clock
-        self._counted = {kind: metrics.messages.labels(kind) for kind in get_args(SessionKind)}
+        self._counted = {kind: metrics.tally(metrics.messages.labels(kind)) for kind in get_args(SessionKind)}
         self._under_way: OrderedDict[str, tuple[Session, str] | tuple[None, None]] = OrderedDict()
         writer.on_committed = self._committed
 
@@ -152,7 +152,7 @@ class Messages:
         }
         if message.client_id is not None:
             event["client_id"] = message.client_id
-        self._counted[session.kind].inc()
+        self._counted[session.kind].count += 1
         self._broker.publish(self._sessions.audience(session), event)
 
     # Over REST

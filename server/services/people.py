@@ -21,10 +21,10 @@ CACHED: Final = 20_000  # records of people without a connection; about half a K
 class Person:
     """Somebody with a connection: the record, and who is blocked in either direction."""
 
-    __slots__ = ("connections", "hidden_from", "user")
+    __slots__ = ("connections", "hidden_from", "locatable", "user", "username")
 
     def __init__(self, user: User, blocked: Iterable[str], blockers: Iterable[str]) -> None:
-        self.user = user
+        self.hold(user)
         self.hidden_from: dict[str, set[str]] = {}  # other → which of the two blocks it is
         self.connections = 0
         for other in blocked:
@@ -32,14 +32,12 @@ class Person:
         for other in blockers:
             self.hidden_from.setdefault(other, set()).add("theirs")
 
-    @property
-    def username(self) -> str:
-        return self.user.username or ""
-
-    @property
-    def locatable(self) -> bool:
-        """Whether others may learn where this person is."""
-        return self.user.share_location and not self.user.invisible
+    def hold(self, user: User) -> None:
+        """The record as of the last change, and what everybody near asks of it at each step."""
+        self.user = user
+        self.username = user.username or ""
+        # Whether others may learn where this person is.
+        self.locatable = user.share_location and not user.invisible
 
 
 class People:
@@ -145,7 +143,7 @@ class People:
 
     def _hold(self, user: User) -> None:
         if person := self._connected.get(user.id):
-            person.user = user
+            person.hold(user)
             self._note_visibility(user)
         else:
             self._remember(user)

@@ -90,22 +90,15 @@ class Proximity:
             return [], False
         person = self._people.connected(user_id)
         hidden = person.hidden_from.keys() if person else ()
+        connected = self._people.connected
         found: list[NearbyUser] = []
-        for hit in hits:
-            other = self._seen(hit.key, user_id, hidden)
-            if other is None:
+        for key, x, y, away in hits:
+            other = connected(key)
+            if other is None or not other.locatable or key in hidden:
                 continue
             if len(found) == NEARBY:
                 return found, True
-            found.append(
-                {
-                    "user_id": hit.key,
-                    "username": other.username,
-                    "x": hit.x,
-                    "y": hit.y,
-                    "distance": hit.distance,
-                }
-            )
+            found.append({"user_id": key, "username": other.username, "x": x, "y": y, "distance": away})
         return found, False
 
     def _seen(self, key: str, viewer: str | None, hidden: Collection[str]) -> Person | None:

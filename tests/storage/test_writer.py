@@ -60,6 +60,34 @@ async def test_what_arrives_together_is_committed_together(store: Store, commits
     assert store.writer.pending == 0
 
 
+async def test_those_who_answer_what_they_heard_share_a_commit_with_those_who_spoke_meanwhile(
+    store: Store, commits: list[int]
+) -> None:
+    """Where messages came during a commit, the next one waits a moment for more; a lone message never does."""
+    await store.sessions.open_land("land", 1)
+    answers: list[asyncio.Future[Commit]] = []
+
+    def answer(message: Message) -> None:
+        if message.content == "question":
+            answers.append(store.writer.submit(new_message(content="answer")))
+
+    async def answer_soon(message: Message) -> None:
+        await asyncio.sleep(0)  # it has to be delivered first
+        answer(message)
+
+    tasks: list[asyncio.Task[None]] = []
+    store.writer.on_committed = lambda message: tasks.append(asyncio.ensure_future(answer_soon(message)))
+    question = store.writer.submit(new_message(content="question"))
+    while not commits:
+        await asyncio.sleep(0)
+    meanwhile = store.writer.submit(new_message(content="meanwhile"))
+    await question
+    await meanwhile
+    assert (await answers[0]).message.seq == 3
+    assert commits == [1, 2]
+    await asyncio.gather(*tasks)
+
+
 async def test_a_commit_has_a_limit(open_store: OpenStore) -> None:
     """More than a commit may hold goes into the next ones, still in order."""
     store = await open_store(commit_limit=7)
