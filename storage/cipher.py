@@ -28,20 +28,20 @@ _CACHED_KEYS = 20_000  # about 1 KB each with the cipher's own state
 class SessionCipher:
     """Seals and opens the bodies of one session."""
 
-    __slots__ = ("_aead", "_session_id")
+    __slots__ = ("_aead", "_session")
 
     def __init__(self, session_id: str, data_key: bytes) -> None:
-        self._session_id = session_id
+        self._session = _part(session_id)
         self._aead = AESGCM(data_key)
 
     def seal(self, message_id: str, sender_id: str, content: str) -> Binary:
         nonce = os.urandom(_NONCE_BYTES)
-        bound = _unambiguous(self._session_id, message_id, sender_id)
+        bound = self._session + _part(message_id) + _part(sender_id)
         return Binary(nonce + self._aead.encrypt(nonce, content.encode(), bound))
 
     def open(self, message_id: str, sender_id: str, sealed: bytes) -> str:
         """Raises Tampered."""
-        bound = _unambiguous(self._session_id, message_id, sender_id)
+        bound = self._session + _part(message_id) + _part(sender_id)
         try:
             return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
         except (InvalidTag, ValueError):
@@ -105,7 +105,7 @@ def wrapped_key(document: Document) -> WrappedKey:
     return WrappedKey(document["id"], bytes(document["wrapped"]))
 
 
-def _unambiguous(*parts: str) -> bytes:
-    """Each part behind its length, so that no two lists of parts read the same."""
-    encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+def _part(text: str) -> bytes:
+    """Behind its length, so that no two lists of parts read the same."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
