@@ -1,8 +1,8 @@
 """The WebSocket wire (RFC 6455): from Tornado's handshake to a socket that we read and write ourselves.
 
-`Handshake` is what Tornado's handler asks for. It answers the upgrade, takes the socket out of Tornado's
-stream and lets go of all that HTTP needed; from there on a `Wire` stands between the socket (its
-`Transport`) and whoever speaks on it (its `Peer`). Meaning is not known here.
+`Handshake` is what Tornado's handler asks for. It answers the upgrade, takes the socket over and lets go
+of all that HTTP needed; from there on a `Wire` stands between the socket (its transport) and whoever
+speaks on it (its `Peer`). Meaning is not known here.
 
 Reading: every complete frame of a read is served before the next read, a few a turn of the loop, each
 after the one before it is done with. So a client is read no faster than it is served, and one that
@@ -13,20 +13,18 @@ leave in one write at its end; while the socket takes no more they stay there, b
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Protocol
 
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from handlers.frame_parser import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_code
+from handlers.transport import OVER, RECEIVE_BYTES, transport_of
 from server.errors import TOO_SLOW, Close
 from server.frames import PONG, close_frame, frame
 from server.outbox import Batch, Outbox, Overflow
 
-# One read: a client that talks a lot has several messages in it, and a turn of the loop stays short.
-RECEIVE_BYTES: Final = 65_536
 # Frames of one connection served in a turn of the loop: some 20 µs each, then the others have their turn.
 FRAMES_A_TURN: Final = 32
 # A peer that does not answer a close frame, or does not read it, is cut off after so long.
@@ -46,192 +44,6 @@ class Peer(Protocol):
 
     def ended(self, code: int | None) -> None:
         """Once: nothing more comes or goes. `code` is that of the close frame, if there was one."""
-
-
-class Transport(Protocol):
-    """A port: bytes in both directions. It calls its wire's `data_received`, `eof_received`, `drained`
-    and, when a write fails, `connection_lost`."""
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of the last write that the socket has not taken."""
-
-    def start(self) -> None:
-        """Begins to read."""
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def write(self, data: bytes) -> bool:
-        """Whether it has gone. If not, `drained` will be called, and nothing may be written before."""
-
-    def end_writing(self) -> None:
-        """All is written: tells the other side that nothing more comes, and goes on reading."""
-
-    def close(self) -> None: ...
-
-
-class SocketTransport:
-    """Straight on the socket: one `recv` when there is something to read, one `send` a write."""
-
-    __slots__ = ("_loop", "_reading", "_socket", "_unsent", "_wire")
-
-    def __init__(self, connected: socket.socket, wire: Wire) -> None:
-        self._socket = connected
-        self._loop = asyncio.get_running_loop()
-        self._wire = wire
-        self._reading = False
-        self._unsent: memoryview | None = None
-
-    @property
-    def unsent(self) -> int:
-        return len(self._unsent) if self._unsent is not None else 0
-
-    def start(self) -> None:
-        self._reading = True
-        self._loop.add_reader(self._socket, self._readable)
-
-    def pause(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self._socket)
-
-    def resume(self) -> None:
-        if not self._reading:
-            self.start()
-
-    def _readable(self) -> None:
-        try:
-            data = self._socket.recv(RECEIVE_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""  # a reset is an end as well
-        if data:
-            self._wire.data_received(data)
-        else:
-            self.pause()
-            self._wire.eof_received()
-
-    def write(self, data: bytes) -> bool:
-        try:
-            sent = self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            # Not now: a delivery may be going on, which this connection's end would be part of.
-            self._loop.call_soon(self._wire.connection_lost)
-            return True
-        if sent == len(data):
-            return True
-        # A view: what many are behind with is kept once.
-        self._unsent = memoryview(data)[sent:]
-        self._loop.add_writer(self._socket, self._writable)
-        return False
-
-    def _writable(self) -> None:
-        assert self._unsent is not None
-        try:
-            sent = self._socket.send(self._unsent)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self._wire.connection_lost()
-            return
-        self._unsent = self._unsent[sent:] if sent < len(self._unsent) else None
-        if self._unsent is None:
-            self._loop.remove_writer(self._socket)
-            self._wire.drained()
-
-    def end_writing(self) -> None:
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._wire.connection_lost()
-
-    def close(self) -> None:
-        if self._socket.fileno() >= 0:
-            self.pause()
-            self._loop.remove_writer(self._socket)
-            self._socket.close()
-            self._unsent = None
-
-
-class StreamTransport:
-    """On Tornado's stream, which keeps the bytes: where TLS is ended by ourselves."""
-
-    def __init__(self, stream: IOStream, wire: Wire) -> None:
-        self._stream = stream
-        self._wire = wire
-        self._going = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.unsent = 0
-
-    def start(self) -> None:
-        self._going.set()
-        self._task = asyncio.get_running_loop().create_task(self._read())
-
-    def pause(self) -> None:
-        self._going.clear()
-
-    def resume(self) -> None:
-        self._going.set()
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                await self._going.wait()
-                self._wire.data_received(await self._stream.read_bytes(RECEIVE_BYTES, partial=True))
-                await asyncio.sleep(0)  # what is there already is read without a turn of the loop
-        except OSError:  # closed, or bytes that are no TLS
-            self._wire.eof_received()
-
-    def write(self, data: bytes) -> bool:
-        try:
-            written = self._stream.write(data)
-        except StreamClosedError:
-            return True  # the reader finds out
-        if written.done():
-            return True
-        self.unsent = len(data)
-        written.add_done_callback(self._written)
-        return False
-
-    def _written(self, written: asyncio.Future[None]) -> None:
-        self.unsent = 0
-        if not written.cancelled() and written.exception() is None:
-            self._wire.drained()
-
-    def end_writing(self) -> None:
-        """TLS has no half of a connection to close: the other side closes, or time runs out."""
-
-    def close(self) -> None:
-        self._stream.close()
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._going.set()  # to find out
-
-
-class _NoTransport:
-    """What a wire has when the connection is over: it goes nowhere, and refers to nobody."""
-
-    unsent = 0
-
-    def start(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def write(self, data: bytes) -> bool:
-        return True
-
-    def end_writing(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-_OVER: Final = _NoTransport()
 
 
 class Wires:
@@ -305,13 +117,8 @@ class Wire:
         self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
         self._agreed = False  # the other side's close frame has come
         self._deaf = False  # what comes is not looked at any more (§7.1.7)
-        self._transport: Transport
-        if isinstance(stream, SSLIOStream):
-            self._transport = StreamTransport(stream, self)
-        else:
-            connected, early = _take_socket(stream)
-            self._transport = SocketTransport(connected, self)
-            self._parser.feed(early)
+        self._transport, early = transport_of(stream, self)
+        self._parser.feed(early)
         wires.open.add(self)
 
     def start(self) -> None:
@@ -498,7 +305,7 @@ class Wire:
             self._timer.cancel()
         self._outbox.clear()
         self._transport.close()
-        self._transport = _OVER
+        self._transport = OVER
         self._tell_peer(None)
 
     abort = connection_lost
@@ -508,17 +315,6 @@ class Wire:
         peer, self.peer = self.peer, None
         if peer is not None:
             self._wires.loop.call_soon(peer.ended, code)
-
-
-def _take_socket(stream: IOStream) -> tuple[socket.socket, bytes]:
-    """The socket out of Tornado's stream, which is of no use from then on, and what it has read already."""
-    connected = stream.socket
-    stream.io_loop.remove_handler(connected)
-    early = bytes(stream._read_buffer)
-    stream.socket = None  # type: ignore[assignment]
-    stream._closed = True
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connected, early
 
 
 class Handshake(WebSocketProtocol13):

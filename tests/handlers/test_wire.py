@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from handlers import wire as wires_module
-from handlers.wire import FRAMES_A_TURN, RECEIVE_BYTES, Wire
+from handlers.transport import RECEIVE_BYTES
+from handlers.wire import FRAMES_A_TURN, Wire
 from server.errors import LOGGED_OUT, TOO_SLOW
 from server.frames import BINARY as BINARY_FRAME
 from server.frames import PING_FRAME, close_frame, frame, text_frame
