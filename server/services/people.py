@@ -50,7 +50,8 @@ class People:
         self._cache: OrderedDict[str, User] = OrderedDict()
         self._connected: dict[str, Person] = {}
         self.invisible: set[str] = set()  # of those connected
-        self._changing = asyncio.Lock()
+        # One change at a time: of two, the older answer could come last and stay in the cache.
+        self.changing = asyncio.Lock()
         self._block_changes = 0
 
     # Those who are connected
@@ -128,13 +129,17 @@ class People:
         return {user_id: user for user_id, user in found.items() if not user.erased}
 
     async def change(self, user_id: str, **fields: object) -> User:
-        # One at a time: of two changes, the older answer could come last and stay in the cache.
-        async with self._changing:
-            user = await self._users.update(user_id, **fields)
-            if user is None:
-                raise not_found("user")
-            self._hold(user)
+        async with self.changing:
+            user = await self.write(user_id, **fields)
+            self.hold(user)
             return user
+
+    async def write(self, user_id: str, **fields: object) -> User:
+        """The first half of `change`, for one who holds `changing` and goes on to `hold`."""
+        user = await self._users.update(user_id, **fields)
+        if user is None:
+            raise not_found("user")
+        return user
 
     async def note_last_seen(self, user_id: str, last_seen: int) -> None:
         """Into the store alone: nothing reads it from a cached record."""
@@ -143,7 +148,8 @@ class People:
     def forget(self, user_id: str) -> None:
         self._cache.pop(user_id, None)
 
-    def _hold(self, user: User) -> None:
+    def hold(self, user: User) -> None:
+        """From now on this is the record that everybody reads."""
         if person := self._connected.get(user.id):
             person.user = user
             self._note_visibility(user)
