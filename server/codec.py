@@ -40,6 +40,11 @@ class Decoder:
             raise invalid("JSON is nested too deeply") from None
 
 
+def plain(value: Any) -> Any:
+    """A struct as the dictionary that it was read from, for `encode`."""
+    return msgspec.to_builtins(value)
+
+
 def convert(values: Mapping[str, str], type: type[T]) -> T:
     """Query parameters, all of them strings, as a struct."""
     try:
