@@ -118,7 +118,7 @@ ROUTES = [
     ),
     Route(
         "POST", "/chat/sessions", create_session, "Open a private session, or make a group", shapes.SessionShape, 201,
-        also=(200,), body=rest.CreateSession, errors=("not_found",),
+        also=(200,), body=rest.CreateSession, errors=("forbidden", "not_found"),
     ),
     Route("GET", SESSION, session, "A session", shapes.SessionShape, errors=("not_found",)),
     Route(

@@ -9,7 +9,7 @@ Making an index that is there already costs nothing. Changing one needs a migrat
     refresh_tokens  _id (hash), login_id, replaces, used_at, expires_at    one per token
     ended_logins    _id, keep_until                              revocations, until nothing they revoke lives
     lands           _id and the fields of `records.Land`
-    sessions        _id, kind, name, members, maker_id, pair, created_at, last_seq, active_at, key
+    sessions        _id, kind, name, members, maker_id, pair, unlisted_for, created_at, last_seq, active_at, key
     marks           session, user, read_seq                      "this session is listed for this user"
     messages        _id, session, seq, kind, sender, client_id, created_at, body
     meta            schema (its version), ping

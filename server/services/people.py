@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from server.errors import not_found
@@ -208,7 +208,7 @@ class People:
         users = await self.known((await self._users.blocks_of(user_id)).blocked)
         return sorted(users.values(), key=lambda user: user.username or "")
 
-    async def hidden_from(self, user_id: str) -> Collection[str]:
+    async def hidden_from(self, user_id: str) -> Set[str]:
         """Those that a block, from either side, stands between."""
         if person := self._connected.get(user_id):
             return person.hidden_from.keys()

@@ -381,6 +381,52 @@ async def test_across_a_block_nothing_is_written_in_private(server: Server) -> N
     await hers.next("message", content="again")
 
 
+async def test_nobody_is_brought_into_a_group_across_a_block(server: Server) -> None:
+    """Neither at its making nor later, from either side; the group with the others is nobody's loss."""
+    ann, bob, cat = await server.people(3)
+    group = await bob.group(ann, cat)
+    await ann.ok("DELETE", f"/chat/sessions/{group}/members/{ann.id}")
+    private = await ann.private(bob)
+    await ann.ok("PUT", f"/users/{bob.id}/block")
+    hers, his = await ann.chat(), await bob.chat()
+    told = await bob.refused("forbidden", "POST", f"/chat/sessions/{private}/messages", {"content": "x"})
+    for person, other in ((ann, bob), (bob, ann)):
+        for others in ([other], [other, cat]):
+            body = {"participant_ids": [other.id for other in others], "name": "ours"}
+            assert await person.refused("forbidden", "POST", "/chat/sessions", body) == told
+    path = f"/chat/sessions/{group}/members"
+    assert await bob.refused("forbidden", "POST", path, {"user_ids": [ann.id]}) == told
+    assert await bob.ok("POST", path, {"user_ids": [cat.id]})
+    for socket in (hers, his):
+        await socket.quiet()
+    await cat.ok("POST", path, {"user_ids": [ann.id]})
+    await bob.ok("POST", path, {"user_ids": [ann.id]})
+
+
+async def test_a_private_session_across_a_block_is_not_shown_to_the_other(server: Server) -> None:
+    """Until something can be said there, or the other opens it too; the opener notices nothing."""
+    ann, bob, cat = await server.people(3)
+    for blocker in (ann, cat):
+        await blocker.ok("PUT", f"/users/{bob.id}/block")
+    hers, his, cats = await ann.chat(), await bob.chat(), await cat.chat()
+    for other in (ann, cat):
+        status, room = await bob.call("POST", "/chat/sessions", {"participant_ids": [other.id]})
+        assert status == 201
+        assert (await his.next("session_created"))["session"] == room
+        await bob.private(other)
+    for person, socket in ((ann, hers), (cat, cats)):
+        await socket.quiet()
+        assert (await person.ok("GET", "/chat/sessions"))["sessions"] == []
+    assert len((await bob.ok("GET", "/chat/sessions"))["sessions"]) == 2
+    await cat.private(bob)
+    assert len((await cat.ok("GET", "/chat/sessions"))["sessions"]) == 1
+    await ann.ok("DELETE", f"/users/{bob.id}/block")
+    assert (await ann.ok("GET", "/chat/sessions"))["sessions"] == []
+    await his.ask("message_ack", type="send_message", room_id=await bob.private(ann), content="sorry")
+    await hers.next("message", content="sorry")
+    assert len((await ann.ok("GET", "/chat/sessions"))["sessions"]) == 1
+
+
 async def test_no_event_tells_of_a_block(server: Server) -> None:
     """Neither of making it nor of taking it back, even to one who is near and in a shared room."""
     ann, bob = await server.people(2)
