@@ -31,7 +31,7 @@ class Decoder:
     def __init__(self, type: Any) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(type)
 
-    def decode(self, data: bytes | str) -> Any:
+    def decode(self, data: bytes | bytearray | str) -> Any:
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
