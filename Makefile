@@ -29,7 +29,7 @@ test: $(VENV)/.installed-dev ## install what tests need, then run all of them
 check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(CODE) tests/harness.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
 
@@ -59,6 +59,8 @@ $(BIN)/python:
 		{ echo 'Hereabouts needs Python 3.11 or later; name one with PYTHON=, as in `make run PYTHON=python3.12`.' >&2; exit 1; }
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || \
 		{ echo 'Hereabouts needs pip: on Debian and Ubuntu, `apt install python3-pip`.' >&2; exit 1; }
+	@$(PYTHON) -c 'import pip; v = pip.__version__.split("."); raise SystemExit((int(v[0]), int(v[1])) < (22, 3))' || \
+		{ echo 'Hereabouts needs pip 22.3 or later: `$(PYTHON) -m pip install --upgrade pip`, or a newer Python with PYTHON=.' >&2; exit 1; }
 	$(PYTHON) -m venv --without-pip $(VENV)
 
 # Stamps: done again only when the lock changes.

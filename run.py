@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import uvloop
+
 from server import logs, settings
 from server.app import App
 from server.ids import new_secret
@@ -25,11 +27,6 @@ from storage.keyring import Keyring
 from storage.mongod import LocalMongod
 from storage.rotation import rewrap
 from storage.store import Store, connect
-
-try:
-    import uvloop
-except ImportError:  # no wheels for Windows
-    uvloop = None  # type: ignore[assignment]
 
 DESCRIPTION = """\
 The real-time server for virtual worlds: land, private and group chat, presence,
@@ -73,8 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    import uvloop
-
     return uvloop.new_event_loop()
 
 

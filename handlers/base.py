@@ -28,20 +28,28 @@ class Base(RequestHandler):
     def initialize(self, node: Node) -> None:
         self.node = node
         self.request_id = new_id()
+        self.set_default_headers()
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
+        if hasattr(self, "request_id"):  # Tornado calls this first, before `initialize`
+            self.set_header("X-Request-Id", self.request_id)
 
     def _request_summary(self) -> str:
         # Tornado's has the query string, and that can hold a token.
-        return f"{self.request.method} {self.request.path} ({self.request_id})"
+        return f"{self.request.method} {self.request.path}"
 
     def log_exception(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         # Tornado's line has the whole request, its query string included.
         if not isinstance(error, HTTPError):
-            log.error("uncaught_exception", exc_info=error, request=self._request_summary())
+            log.error(
+                "uncaught_exception",
+                exc_info=error,
+                request=self._request_summary(),
+                request_id=self.request_id,
+            )
 
     def is_own_origin(self, origin: str) -> bool:
         """Whether a browser's `Origin` is this server's own or on the list."""
@@ -76,6 +84,10 @@ class Base(RequestHandler):
 
     def refuse(self, error: ApiError) -> None:
         """Answers with the contract's error body."""
+        self.finish(self.refusal(error))
+
+    def refusal(self, error: ApiError) -> bytes:
+        """The error body, and its status and headers set."""
         body: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.retry_after is not None:
             body["retry_after"] = error.retry_after
@@ -83,12 +95,15 @@ class Base(RequestHandler):
         if error.code == "unauthorized":
             self.set_header("WWW-Authenticate", "Bearer")
         self.set_status(error.status)
-        self.finish_json({"error": body})
+        return self._as_json({"error": body})
 
     def finish_json(self, body: Any) -> None:
+        self.finish(self._as_json(body))
+
+    def _as_json(self, body: Any) -> bytes:
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(encode(body))
+        return encode(body)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado itself refuses (a bad method, a bad path): same body, its own status."""
@@ -98,10 +113,3 @@ class Base(RequestHandler):
             message = error.log_message % error.args if error.args else error.log_message
         code = CODES.get(status_code, "invalid_message" if status_code < 500 else "unavailable")
         self.finish_json({"error": {"code": code, "message": message}})
-
-
-class NotFound(Base):
-    """Every path that is nothing else."""
-
-    def prepare(self) -> None:
-        self.refuse(ApiError("not_found", "no such route"))

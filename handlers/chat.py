@@ -73,11 +73,12 @@ async def socket_stats(call: Call) -> shapes.SocketStatsShape:
     _check_open(call)
     chat = call.node.chat
     # Less those who are invisible: beside the count of who is online, the difference would give them away.
-    hidden = [count for user in call.node.people.invisible if (count := len(chat.of_user(user)))]
+    hidden = {user: mine for user in call.node.people.invisible if (mine := chat.of_user(user))}
+    entered = {room for mine in hidden.values() for connection in mine for room in connection.rooms}
     return {
-        "connections": chat.connection_count - sum(hidden),
+        "connections": chat.connection_count - sum(map(len, hidden.values())),
         "users": chat.user_count - len(hidden),
-        "rooms": chat.room_count,
+        "rooms": chat.room_count - sum(not call.node.rooms.count(room) for room in entered),
     }
 
 
@@ -117,7 +118,7 @@ ROUTES = [
     ),
     Route(
         "POST", "/chat/sessions", create_session, "Open a private session, or make a group", shapes.SessionShape, 201,
-        also=(200,), body=rest.CreateSession, errors=("not_found",),
+        also=(200,), body=rest.CreateSession, errors=("forbidden", "not_found"),
     ),
     Route("GET", SESSION, session, "A session", shapes.SessionShape, errors=("not_found",)),
     Route(

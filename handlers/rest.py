@@ -6,21 +6,23 @@ function that does it. The same table makes the OpenAPI document, so neither can
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
-from handlers.base import Base
+from handlers.bodies import Receiver
 from server.codec import Decoder, convert
 from server.dispatch import as_api_error
-from server.errors import ApiError, forbidden, invalid, unauthorized
+from server.errors import forbidden, invalid, not_found, unauthorized
 from server.logs import log
 from server.node import Node
 from server.services.tokens import Claims
 
 BASE_PATH: Final = "/api/v1"
+NO_BODY: Final = re.compile(rb"\s*(\{\s*\}\s*)?")  # libraries send `{}` where there is nothing to send
 
 
 @dataclass(slots=True)
@@ -74,17 +76,16 @@ class Route:
         return self.path.split("/")[1]
 
 
-class RestHandler(Base):
+class RestHandler(Receiver):
     """All methods of one path."""
 
     routes: dict[str, tuple[Route, Decoder | None]]
     route: Route | None = None
+    _foreign = False
 
     def initialize(self, node: Node, routes: dict[str, tuple[Route, Decoder | None]]) -> None:  # type: ignore[override]
         super().initialize(node)
         self.routes = routes
-        self._started = time.perf_counter()
-        node.requests_under_way += 1
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -93,24 +94,42 @@ class RestHandler(Base):
             self.set_header("Vary", "Origin")
             if hasattr(self, "node") and self.is_own_origin(origin):
                 self.set_header("Access-Control-Allow-Origin", origin)
-                self.set_header("Access-Control-Expose-Headers", "Retry-After")
+                self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 
-    async def prepare(self) -> None:
-        self.set_default_headers()  # Tornado's first call of it comes before `initialize`
+    def prepare(self) -> None:
         origin = self.request.headers.get("Origin")
-        if origin and not self.is_own_origin(origin):
-            self.refuse(forbidden("this origin may not call"))
+        self._foreign = bool(origin) and not self.is_own_origin(str(origin))
+        super().prepare()
 
     def compute_etag(self) -> None:
         """None: answers are not cached, and hashing each of them would be for nothing."""
 
+    def is_refused(self) -> bool:
+        if super().is_refused():
+            return True
+        if self._foreign:
+            self.refuse(forbidden("this origin may not call"))
+        return self._foreign
+
     def options(self, **path: str) -> None:
+        if self.is_refused():
+            return
         self.set_header("Access-Control-Allow-Methods", ", ".join(self.routes))
         self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type")
         self.set_header("Access-Control-Max-Age", "600")
         self.set_status(HTTPStatus.NO_CONTENT)
 
     async def _serve(self, **path: str) -> None:
+        if self.is_refused():
+            return
+        self._started = time.perf_counter()
+        self.node.requests_under_way += 1
+        try:
+            await self._answer(path)
+        finally:
+            self.node.requests_under_way -= 1
+
+    async def _answer(self, path: dict[str, str]) -> None:
         method = str(self.request.method)
         if method not in self.routes:
             self.set_header("Allow", ", ".join(self.routes))
@@ -153,16 +172,13 @@ class RestHandler(Base):
         return claims
 
     def _body(self, decoder: Decoder | None) -> Any:
-        most = self.node.settings.body_bytes
-        if len(self.request.body) > most:
-            raise ApiError(
-                "too_large", f"expected a body of {most} bytes at most, got {len(self.request.body)}"
-            )
         if decoder is None:
+            if not NO_BODY.fullmatch(self.body):
+                raise invalid("this call takes no body")
             return None
-        if not self.request.body:
+        if not self.body:
             raise invalid("expected a JSON object, got an empty body")
-        return decoder.decode(self.request.body)
+        return decoder.decode(self.body)
 
     def _query(self, route: Route) -> Any:
         given: dict[str, str] = {}
@@ -180,10 +196,19 @@ class RestHandler(Base):
         return convert(given, route.query)
 
     def on_finish(self) -> None:
-        self.node.requests_under_way -= 1
         if self.route is None:
             return
         seconds = time.perf_counter() - self._started
         labels = (self.route.method, self.route.path, str(self.get_status()))
         self.node.metrics.rest.labels(*labels).observe(seconds)
         log.debug("request", request_id=self.request_id, method=labels[0], route=labels[1], status=labels[2])
+
+
+class NotFound(Receiver):
+    """Every path that is nothing else."""
+
+    def _refuse(self) -> None:
+        if not self.is_refused():
+            self.refuse(not_found("route"))
+
+    get = post = put = patch = delete = head = options = _refuse

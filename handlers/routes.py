@@ -8,11 +8,10 @@ from typing import Any
 from tornado.routing import URLSpec
 
 from handlers import accounts, chat
-from handlers.base import NotFound
 from handlers.docs import AsyncApi, DocsPage, OpenApi
 from handlers.operations import Health, MetricsPage, Ready
 from handlers.pages import STATIC, Files
-from handlers.rest import BASE_PATH, RestHandler, Route
+from handlers.rest import BASE_PATH, NotFound, RestHandler, Route
 from handlers.socket import Socket, chat_endpoint, signal_endpoint
 from handlers.wire import Wires
 from server.codec import Decoder

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
@@ -118,8 +119,6 @@ class Socket(Base, WebSocketHandler):
         self.wires = wires
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        if self.request.headers.get("Sec-WebSocket-Version") != "13":
-            return None
         return Handshake(self, self.wires, self.begin)
 
     def prepare(self) -> None:
@@ -127,6 +126,24 @@ class Socket(Base, WebSocketHandler):
         origin = self.request.headers.get("Origin")
         if origin is not None and not self.is_own_origin(origin):
             self.refuse(errors.forbidden("this origin may not connect"))
+
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """The upgrade, if it is one (RFC 6455 §4.2.1): Tornado's refusals are no JSON."""
+        headers = self.request.headers
+        offered = {part.strip().lower() for part in headers.get("Connection", "").split(",")}
+        if (
+            headers.get("Upgrade", "").lower() != "websocket"
+            or "upgrade" not in offered
+            or "Sec-WebSocket-Key" not in headers
+        ):
+            self.refuse(errors.invalid("expected a WebSocket upgrade"))
+        elif headers.get("Sec-WebSocket-Version") != "13":
+            answer = self.refusal(errors.invalid("expected version 13 of the WebSocket protocol"))
+            self.set_header("Sec-WebSocket-Version", "13")
+            self.set_status(HTTPStatus.UPGRADE_REQUIRED)
+            self.finish(answer)
+        else:
+            await super().get(*args, **kwargs)
 
     def check_origin(self, origin: str) -> bool:
         return True  # asked in `prepare`

@@ -12,7 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from handlers.base import RESTART_SPREAD_SECONDS
+from handlers.base import RESTART_SPREAD_SECONDS, Base
 from handlers.routes import url_specs
 from handlers.socket import Heartbeat
 from handlers.wire import CLOSE_SECONDS, Wires
@@ -25,7 +25,7 @@ from server.settings import BadSetting, Settings
 from storage.errors import StorageError
 from storage.store import Store
 
-# Tornado's own bound on a request, above `body_bytes`, up to which we can still answer in words.
+# Tornado's own bound on a request's body, for what is no `handlers.bodies.Receiver`.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
 
@@ -164,6 +164,7 @@ def _log_request(handler: RequestHandler) -> None:
     if handler.get_status() >= 500:
         log.warning(
             "server_error",
+            request_id=handler.request_id if isinstance(handler, Base) else None,
             status=handler.get_status(),
             method=handler.request.method,
             path=handler.request.path,

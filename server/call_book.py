@@ -93,7 +93,7 @@ class CallBook:
         now: float,
     ) -> list[Tell]:
         mine = self._by_user.get(caller)
-        if mine and not mine.active and mine.caller.user_id == callee and mine.callee.user_id == caller:
+        if mine and self.rings(callee, caller):
             # Both called at once: the second call answers the first.
             return self.accept(caller, connection_id, mine.id, now)
         if mine or callee in self._by_user:
@@ -104,6 +104,11 @@ class CallBook:
             Tell(caller, {"type": "call_initiated", "call_id": call_id}, only=connection_id),
             Tell(callee, incoming(call, username)),
         ]
+
+    def rings(self, caller: str, callee: str) -> bool:
+        """Whether this caller's call rings at this callee."""
+        call = self._by_user.get(caller)
+        return call is not None and not call.active and call.callee.user_id == callee
 
     def accept(self, user_id: str, connection_id: str, call_id: str, now: float) -> list[Tell]:
         call = self._ringing_for(user_id, call_id)
@@ -140,10 +145,15 @@ class CallBook:
         call = self._own(user_id, call_id)
         unanswered = "cancelled" if user_id == call.caller.user_id else "rejected"
         reason = "hangup" if call.active else unanswered
-        tells = self._end(call, reason, now)
-        if not any(tell.user_id == user_id and tell.only in (None, connection_id) for tell in tells):
-            # Hung up from another device than the one that speaks: that one hears of it too.
-            tells.append(Tell(user_id, self._ended(call, reason, now), only=connection_id))
+        self._close(call)
+        event = self._ended(call, reason, now)
+        side, other = call.side(user_id), call.other(user_id)
+        tells = [Tell(user_id, event, only=connection_id), *self._to_side(other, event)]
+        if side.connection_id is None:
+            # A phone that rings on all devices, or a lost connection: the user's other devices hear of it too.
+            tells.append(Tell(user_id, event, but=connection_id))
+        elif side.connection_id != connection_id:
+            tells.append(Tell(user_id, event, only=side.connection_id))
         return tells
 
     def rejoin(self, user_id: str, connection_id: str, call_id: str) -> list[Tell]:
@@ -153,10 +163,13 @@ class CallBook:
             raise invalid("this call is still ringing: accept it")
         before = side.connection_id
         side.connection_id, side.lost_until = connection_id, None
-        tells = [
-            Tell(user_id, {"type": "call_rejoined", "call_id": call.id}, only=connection_id),
-            *self._to_side(other, {"type": "peer_reconnected", "call_id": call.id}),
-        ]
+        tells = [Tell(user_id, {"type": "call_rejoined", "call_id": call.id}, only=connection_id)]
+        if other.connection_id is not None:
+            reconnected = {"type": "peer_reconnected", "call_id": call.id}
+            tells.append(Tell(other.user_id, reconnected, only=other.connection_id))
+        elif call.active:
+            # Both were lost, and this side could not hear of it.
+            tells.append(Tell(user_id, self._reconnecting(call), only=connection_id))
         if before not in (None, connection_id):
             # A client may notice a loss before we do. Should the old connection live, it must not go on.
             tells.append(Tell(user_id, self._moved(call), only=before))
@@ -181,7 +194,9 @@ class CallBook:
             return []
         side, other = call.side(user_id), call.other(user_id)
         side.connection_id, side.lost_until = None, now + self._rejoin_seconds
-        return self._to_side(other, {"type": "peer_reconnecting", "call_id": call.id}) if call.active else []
+        if not call.active or other.connection_id is None:
+            return []
+        return [Tell(other.user_id, self._reconnecting(call), only=other.connection_id)]
 
     def expire(self, call_id: str, now: float) -> list[Tell]:
         """Ends the call if its deadline has passed."""
@@ -232,6 +247,9 @@ class CallBook:
             "reason": "answered_elsewhere",
             "duration_seconds": 0.0,
         }
+
+    def _reconnecting(self, call: Call) -> dict[str, Any]:
+        return {"type": "peer_reconnecting", "call_id": call.id}
 
     def _to_side(self, side: Side, event: dict[str, Any]) -> list[Tell]:
         """To the connection that speaks for a side, or to all of them while none does."""

@@ -31,13 +31,18 @@ class Decoder:
     def __init__(self, type: Any) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(type)
 
-    def decode(self, data: bytes | str) -> Any:
+    def decode(self, data: bytes | bytearray | str) -> Any:
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise bad_input(error) from None
         except RecursionError:
             raise invalid("JSON is nested too deeply") from None
+
+
+def plain(value: Any) -> Any:
+    """A struct as the dictionary that it was read from, for `encode`."""
+    return msgspec.to_builtins(value)
 
 
 def convert(values: Mapping[str, str], type: type[T]) -> T:

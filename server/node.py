@@ -135,7 +135,7 @@ class Node:
                 connection.close(LOGGED_OUT)
         await self.sessions.leave_groups(claims.user_id)
         await self.lands.disown(claims.user_id)
-        await self.accounts.erase(claims.user_id)
+        await self.accounts.erase(claims)
 
     def _close_login(self, login_id: str) -> None:
         self.chat.close_login(login_id, LOGGED_OUT)

@@ -37,23 +37,19 @@ class Logins:
     async def rotate(
         self, old_hash: bytes, new_hash: bytes, *, now: int, grace_ms: int, expires_at: int
     ) -> Login:
-        """Uses a refresh token up and adds the one that takes its place.
+        """Adds the token that takes the place of another, which stays good until it is `used`.
 
-        Again within `grace_ms` (the answer may have been lost) adds one more; later raises
+        A used one is good for `grace_ms` more (the answer may have been lost); later it raises
         RefreshTokenReused. Unknown, expired or of an ended login: RefreshTokenUnknown.
         """
-        alive = {"_id": Binary(old_hash), "expires_at": {"$gt": to_date(now)}}
         async with self._database.operation("logins.rotate"):
-            # One atomic step decides who is first; everybody else sees its `used_at`.
-            token = await self._tokens.find_one_and_update(
-                {**alive, "used_at": {"$exists": False}}, {"$set": {"used_at": now}}
+            token = await self._tokens.find_one(
+                {"_id": Binary(old_hash), "expires_at": {"$gt": to_date(now)}}
             )
             if token is None:
-                token = await self._tokens.find_one(alive)
-                if token is None:
-                    raise RefreshTokenUnknown
-                if now - token["used_at"] > grace_ms:
-                    raise RefreshTokenReused(token["login_id"])
+                raise RefreshTokenUnknown
+            if now - token.get("used_at", now) > grace_ms:
+                raise RefreshTokenReused(token["login_id"])
             login = await self._logins.find_one_and_update(
                 {"_id": token["login_id"]},
                 {"$max": {"expires_at": to_date(expires_at)}},
@@ -61,8 +57,21 @@ class Logins:
             )
             if login is None:
                 raise RefreshTokenUnknown
-            await self._insert_token(new_hash, login["_id"], expires_at)
+            await self._insert_token(new_hash, login["_id"], expires_at, replaces=old_hash)
         return _from_document(login)
+
+    async def used(self, token_hash: bytes, *, now: int) -> None:
+        """To be called once nothing but the answer itself can be lost any more, not before: a token
+        whose successor could not be handed out has to work again, however late.
+
+        Whoever uses a token has got it: the one that it replaced is used by now too, even if that
+        could not be written then.
+        """
+        async with self._database.operation("logins.used"):
+            used = {"$min": {"used_at": now}}
+            token = await self._tokens.find_one_and_update({"_id": Binary(token_hash)}, used)
+            if token is not None and "replaces" in token:
+                await self._tokens.update_one({"_id": token["replaces"]}, used)
 
     async def end(self, login_id: str, *, now: int, keep_until: int) -> bool:
         """False if there was no such login (any more). Its revocation is recorded all the same."""
@@ -96,10 +105,13 @@ class Logins:
         await self._tokens.delete_many({"login_id": {"$in": login_ids}})
         return int(result.deleted_count)
 
-    async def _insert_token(self, token_hash: bytes, login_id: str, expires_at: int) -> None:
-        await self._tokens.insert_one(
-            {"_id": Binary(token_hash), "login_id": login_id, "expires_at": to_date(expires_at)}
-        )
+    async def _insert_token(
+        self, token_hash: bytes, login_id: str, expires_at: int, *, replaces: bytes | None = None
+    ) -> None:
+        document = {"_id": Binary(token_hash), "login_id": login_id, "expires_at": to_date(expires_at)}
+        if replaces is not None:
+            document["replaces"] = Binary(replaces)
+        await self._tokens.insert_one(document)
 
 
 def _from_document(document: Document) -> Login:

@@ -3,12 +3,13 @@
 Making an index that is there already costs nothing. Changing one needs a migration that drops it.
 
     users           _id, username, username_key, display_name, password_hash, subject, flags, last_seen
+    erased          _id (hash of a provider's subject), keep_until    until no token of theirs lives
     blocks          blocker, blocked
     logins          _id, user_id, created_at, expires_at         one per sign-in that has not ended
-    refresh_tokens  _id (hash), login_id, used_at, expires_at    one per token
+    refresh_tokens  _id (hash), login_id, replaces, used_at, expires_at    one per token
     ended_logins    _id, keep_until                              revocations, until nothing they revoke lives
     lands           _id and the fields of `records.Land`
-    sessions        _id, kind, name, members, maker_id, pair, created_at, last_seq, active_at, key
+    sessions        _id, kind, name, members, maker_id, pair, unlisted_for, created_at, last_seq, active_at, key
     marks           session, user, read_seq                      "this session is listed for this user"
     messages        _id, session, seq, kind, sender, client_id, created_at, body
     meta            schema (its version), ping
@@ -32,6 +33,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         _unique_where_present("username_key"),
         _unique_where_present("subject"),
     ],
+    "erased": [IndexModel([("keep_until", _UP)], expireAfterSeconds=0)],
     "blocks": [
         IndexModel([("blocker", _UP), ("blocked", _UP)], unique=True),
         IndexModel([("blocked", _UP)]),

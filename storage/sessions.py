@@ -39,12 +39,24 @@ class Sessions:
         """The land's session, and whether it was made just now."""
         return await self._open({"_id": land_id}, self._new(land_id, "land", None, (), None, now))
 
-    async def open_private(self, session_id: str, a: str, b: str, now: int) -> tuple[Session, bool]:
-        """The one session of these two, and whether it was made just now (with the given id)."""
+    async def open_private(
+        self, session_id: str, a: str, b: str, now: int, *, quiet: bool = False
+    ) -> tuple[Session, bool]:
+        """The one session of these two, and whether it was made just now (with the given id).
+
+        Made `quiet`, it is not listed for `b` until something is said there, or `b` opens it.
+        """
         first, second = sorted((a, b))
         document = self._new(session_id, "private", None, (a, b), a, now)
         document["pair"] = {"first": first, "second": second}
-        return await self._open({"pair": document["pair"]}, document)
+        if quiet:
+            document["unlisted_for"] = b
+        session, created = await self._open({"pair": document["pair"]}, document)
+        if not created:
+            async with self._database.operation("sessions.list"):
+                unlisted = {"_id": session.id, "unlisted_for": a}
+                await self._sessions.update_one(unlisted, {"$unset": {"unlisted_for": ""}})
+        return session, created
 
     async def create_group(
         self, session_id: str, name: str, members: Iterable[str], maker_id: str, now: int
@@ -70,7 +82,10 @@ class Sessions:
             # Membership decides where there are members; a mark left over lists nothing.
             listed: dict[str, Any] = {
                 "$or": [
-                    {"members": user_id},
+                    {
+                        "members": user_id,
+                        "$or": [{"unlisted_for": {"$ne": user_id}}, {"last_seq": {"$gt": 0}}],
+                    },
                     {"_id": {"$in": [mark["session"] for mark in marked]}, "kind": "land"},
                 ]
             }

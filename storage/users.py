@@ -6,10 +6,11 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from bson.binary import Binary
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.driver import Database, Document, duplicated
+from storage.driver import Database, Document, duplicated, to_date
 from storage.errors import Duplicate
 from storage.records import User
 from storage.together import Together
@@ -30,6 +31,7 @@ class Users:
         self._database = database
         self._users = database["users"]
         self._blocks = database["blocks"]
+        self._erased = database["erased"]
         self._meetings = Together(self._read_meetings)
 
     async def insert(self, user: User) -> None:
@@ -72,6 +74,18 @@ class Users:
         async with self._database.operation("users.erase"):
             await self._users.replace_one({"_id": user_id}, {})
             await self._blocks.delete_many({"$or": [{"blocker": user_id}, {"blocked": user_id}]})
+
+    async def bar(self, subject_hash: bytes, *, keep_until: int) -> None:
+        """Remembers a provider's subject whose account is about to be erased."""
+        async with self._database.operation("users.bar"):
+            await self._erased.update_one(
+                {"_id": Binary(subject_hash)}, {"$max": {"keep_until": to_date(keep_until)}}, upsert=True
+            )
+
+    async def is_barred(self, subject_hash: bytes, *, now: int) -> bool:
+        async with self._database.operation("users.is_barred"):
+            barred = {"_id": Binary(subject_hash), "keep_until": {"$gt": to_date(now)}}
+            return await self._erased.find_one(barred) is not None
 
     async def block(self, blocker: str, blocked: str) -> None:
         pair = {"blocker": blocker, "blocked": blocked}

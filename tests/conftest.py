@@ -1,4 +1,4 @@
-"""What all tests share: coroutine tests run on pytest-tornado's loop, and a real mongod is there."""
+"""What all tests share: what fails them besides their own assertions, pytest-tornado's loop, a real mongod."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
 from storage.mongod import LocalMongod
+from tests import guards
 from tests.harness import Server
 
 
@@ -27,6 +28,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))
         if is_coroutine and item.get_closest_marker("gen_test") is None:
             item.add_marker(pytest.mark.gen_test(timeout=60))
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`@pytest.mark.logs(regex, ...)` names the warnings that a test causes on purpose."""
+    marker = request.node.get_closest_marker("logs")
+    guards.structlog_to_logging()
+    with guards.logs(*(marker.args if marker else ())):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def unblocked_loop() -> Iterator[None]:
+    with guards.unblocked_loop():
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What fails a test besides its own assertions: an unexpected log line, and a callback that blocks the loop.
 
-Both watch the whole process, since server and clients share one loop here. `tests/server/conftest.py`
-turns them on for every test.
+Both watch the whole process, since server and clients share one loop here. `tests/conftest.py` turns them
+on for every test.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
@@ -44,10 +44,14 @@ def logs(*expected: str) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(records)
-    unexpected = [line for line in records.lines if not any(re.search(regex, line) for regex in expected)]
+    check_lines(records.lines, expected)
+
+
+def check_lines(lines: Sequence[str], expected: Sequence[str]) -> None:
+    unexpected = [line for line in lines if not any(re.search(regex, line) for regex in expected)]
     assert not unexpected, "unexpected log lines:\n" + "\n".join(unexpected)
-    missing = [regex for regex in expected if not any(re.search(regex, line) for line in records.lines)]
-    assert not missing, f"expected log lines that did not come: {missing}; got {records.lines}"
+    missing = [regex for regex in expected if not any(re.search(regex, line) for line in lines)]
+    assert not missing, f"expected log lines that did not come: {missing}; got {lines}"
 
 
 def structlog_to_logging() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from server.protocol.limits import Time
+from server.protocol.requests import Candidate
 from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape
 
 
@@ -306,7 +307,7 @@ class IceCandidateEvent(TypedDict):
 
     type: Literal["ice_candidate"]
     call_id: str
-    candidate: dict[str, Any] | None
+    candidate: Candidate | None
     from_user_id: str
 
 

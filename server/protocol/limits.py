@@ -36,4 +36,5 @@ UserIds = Annotated[list[Id], Meta(min_length=1, max_length=200)]
 Time = Annotated[
     str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})
 ]
+LineIndex = Annotated[int, Meta(ge=0, le=65_535, description="a media section's place in the description")]
 Sdp = Annotated[str, Meta(min_length=1, description="a session description of 32 KiB at most")]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
+from msgspec import UNSET, UnsetType, field
 
 from server.protocol import limits as L
 
@@ -119,11 +118,20 @@ class Answer(Request, tag="answer"):
     sdp: L.Sdp
 
 
+class Candidate(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What `RTCIceCandidate.toJSON()` gives."""
+
+    candidate: str
+    sdp_mid: str | UnsetType | None = field(default=UNSET, name="sdpMid")
+    sdp_m_line_index: L.LineIndex | UnsetType | None = field(default=UNSET, name="sdpMLineIndex")
+    username_fragment: str | UnsetType | None = field(default=UNSET, name="usernameFragment")
+
+
 class IceCandidate(Request, tag="ice_candidate"):
-    """`candidate` is what `RTCIceCandidate.toJSON()` gives, or null at the end of candidates; 2 KiB at most."""
+    """One candidate of 2 KiB at most, or null at the end of candidates."""
 
     call_id: L.Id
-    candidate: dict[str, Any] | None
+    candidate: Candidate | None
 
 
 ChatRequest = JoinRoom | LeaveRoom | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken

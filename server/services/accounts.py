@@ -19,11 +19,12 @@ from server.clock import DAY_MS, Clock
 from server.errors import ApiError, conflict, forbidden, not_found, unauthorized
 from server.ids import digest, new_id, new_secret
 from server.limits import Throttle
+from server.logs import log
 from server.protocol import rest
 from server.protocol.shapes import TokenPairShape
 from server.settings import Settings
 from server.views import user_shape
-from storage.errors import Duplicate, RefreshTokenReused, RefreshTokenUnknown
+from storage.errors import Duplicate, RefreshTokenReused, RefreshTokenUnknown, StorageError
 from storage.logins import Logins
 from storage.records import Login, User
 from storage.users import Users
@@ -102,11 +103,11 @@ class Accounts:
 
     async def refresh(self, body: rest.Refresh) -> TokenPairShape:
         self._check_passwords_kept()
-        fresh = new_secret()
+        used, fresh = digest(body.refresh_token), new_secret()
         now = self._clock.now()
         try:
             login = await self._logins.rotate(
-                digest(body.refresh_token),
+                used,
                 digest(fresh),
                 now=now,
                 grace_ms=REFRESH_GRACE_MS,
@@ -117,7 +118,13 @@ class Accounts:
         except RefreshTokenReused as error:
             await self.end_login(error.login_id)
             raise unauthorized("the refresh token was used before; sign in again") from None
-        return self._pair(await self._people.get(login.user_id), login, fresh)
+        pair = self._pair(await self._people.get(login.user_id), login, fresh)
+        try:
+            await self._logins.used(used, now=now)
+        except StorageError as error:
+            # The new pair is good. The old token is used up when the new one is.
+            log.warning("refresh_token_not_used_up", login_id=login.id, error=str(error))
+        return pair
 
     async def end_login(self, login_id: str) -> None:
         until = self._tokens_gone_by()
@@ -154,24 +161,31 @@ class Accounts:
         await self._end_all(claims.user_id)
         self._forget_login(claims.login_id, self._tokens_gone_by())
 
-    async def erase(self, user_id: str) -> None:
-        """The name, the password and the blocks go; the id stays, so that messages keep a place."""
-        await self._users.erase(user_id)
-        self._people.forget(user_id)
+    async def erase(self, claims: Claims) -> None:
+        """The name, the password and the blocks go; the id stays, so that messages keep a place.
+
+        A provider's other tokens live on: until they have run out, their subject is refused, or the
+        next request of a forgotten device would make the account anew.
+        """
+        if claims.subject is not None:
+            until = max(self._tokens_gone_by(), claims.expires_at)
+            await self._users.bar(digest(claims.subject), keep_until=until)
+        await self._users.erase(claims.user_id)
+        self._people.forget(claims.user_id)
 
     async def identify(self, claims: Claims) -> Claims:
         """Turns a provider's subject into a user of ours, made at first sight."""
         if claims.subject is None:
             return claims
         user = await self._users.by_subject(claims.subject)
+        if user is None and await self._users.is_barred(digest(claims.subject), now=self._clock.now()):
+            raise unauthorized("this account is deleted")
         for attempt in range(20):
             if user is not None:
                 break
             user = await self._meet(claims, attempt)
         if user is None:
             raise conflict("no free username could be found for this person")
-        if user.erased:
-            raise unauthorized("this account is deleted")
         return replace(claims, user_id=user.id)
 
     async def _meet(self, claims: Claims, attempt: int) -> User | None:

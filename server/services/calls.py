@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from server.broker import Broker, ToConnection, ToUsers
 from server.call_book import CallBook, Tell, incoming
 from server.clock import Clock
-from server.codec import encode
+from server.codec import encode, plain
 from server.errors import ApiError, forbidden, invalid
 from server.hub import Connection, Hub
 from server.ids import new_id
@@ -80,7 +80,8 @@ class Calls:
         caller, callee = connection.user_id, request.callee_id
         if caller == callee:
             raise invalid("one cannot call oneself")
-        await self._check_reachable(caller, callee)
+        if not self._book.rings(callee, caller):  # whom one answers is there, also one who is hidden
+            await self._check_reachable(caller, callee)
         if connection.closed:
             return  # gone while we looked: nobody would hang up
         call_id = new_id()
@@ -153,8 +154,9 @@ class Calls:
         self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
 
     async def candidate(self, connection: Connection, request: requests.IceCandidate) -> None:
-        event = {"type": "ice_candidate", "call_id": request.call_id, "candidate": request.candidate}
-        if request.candidate is not None and len(encode(request.candidate)) > CANDIDATE_BYTES:
+        candidate = plain(request.candidate)
+        event = {"type": "ice_candidate", "call_id": request.call_id, "candidate": candidate}
+        if candidate is not None and len(encode(candidate)) > CANDIDATE_BYTES:
             raise ApiError("too_large", f"expected a candidate of {CANDIDATE_BYTES} bytes at most")
         self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from server.errors import not_found
@@ -48,7 +48,8 @@ class People:
         self._cache: OrderedDict[str, User] = OrderedDict()
         self._connected: dict[str, Person] = {}
         self.invisible: set[str] = set()  # of those connected
-        self._changing = asyncio.Lock()
+        # One change at a time: of two, the older answer could come last and stay in the cache.
+        self.changing = asyncio.Lock()
         self._block_changes = 0
 
     # Those who are connected
@@ -126,13 +127,17 @@ class People:
         return {user_id: user for user_id, user in found.items() if not user.erased}
 
     async def change(self, user_id: str, **fields: object) -> User:
-        # One at a time: of two changes, the older answer could come last and stay in the cache.
-        async with self._changing:
-            user = await self._users.update(user_id, **fields)
-            if user is None:
-                raise not_found("user")
-            self._hold(user)
+        async with self.changing:
+            user = await self.write(user_id, **fields)
+            self.hold(user)
             return user
+
+    async def write(self, user_id: str, **fields: object) -> User:
+        """The first half of `change`, for one who holds `changing` and goes on to `hold`."""
+        user = await self._users.update(user_id, **fields)
+        if user is None:
+            raise not_found("user")
+        return user
 
     async def note_last_seen(self, user_id: str, last_seen: int) -> None:
         """Into the store alone: nothing reads it from a cached record."""
@@ -141,7 +146,8 @@ class People:
     def forget(self, user_id: str) -> None:
         self._cache.pop(user_id, None)
 
-    def _hold(self, user: User) -> None:
+    def hold(self, user: User) -> None:
+        """From now on this is the record that everybody reads."""
         if person := self._connected.get(user.id):
             person.hold(user)
             self._note_visibility(user)
@@ -200,7 +206,7 @@ class People:
         users = await self.known((await self._users.blocks_of(user_id)).blocked)
         return sorted(users.values(), key=lambda user: user.username or "")
 
-    async def hidden_from(self, user_id: str) -> Collection[str]:
+    async def hidden_from(self, user_id: str) -> Set[str]:
         """Those that a block, from either side, stands between."""
         if person := self._connected.get(user_id):
             return person.hidden_from.keys()

@@ -49,25 +49,22 @@ class Presence:
         self._proximity = proximity
         self._clock = clock
         self._offline_seconds = settings.offline_seconds
+        # Those who went out of sight, whether gone or invisible, and of whom that is not told yet.
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._told_online: set[str] = set()
+        # Those who came, and of whom those within earshot are not told yet.
+        self._unplaced: set[str] = set()
 
     def arrived(self, connection: Connection) -> None:
         """To be called once the person is known to `people`."""
         user_id = connection.user_id
-        if not self._hub.attach(connection):
-            return
-        if (timer := self._leaving.pop(user_id, None)) is not None:
-            timer.cancel()
-            return
-        self._told_online.add(user_id)
-        self._tell(user_id, "online", self._rooms.companions(user_id), self._clock.now())
+        if self._hub.attach(connection) and user_id not in self._people.invisible:
+            self._came_in_sight(user_id)
 
     def placed(self, user_id: str) -> None:
         """A first position: only now is it known who is within earshot of somebody who came online."""
-        if user_id in self._told_online:
-            self._told_online.discard(user_id)
+        if user_id in self._unplaced and user_id not in self._people.invisible:
+            self._unplaced.discard(user_id)
             near = self._proximity.within_earshot(user_id) - self._rooms.companions(user_id)
             self._tell(user_id, "online", near, self._clock.now())
 
@@ -83,31 +80,51 @@ class Presence:
         if not last or person is None:
             return
         self._proximity.forget(user_id)
-        self._told_online.discard(user_id)
-        user = person.user
         self._spawn(self._keep_last_seen(user_id, now))
-        self._leaving[user_id] = asyncio.get_running_loop().call_later(
+        if not person.user.invisible:
+            self._went_out_of_sight(person.user, audience, now)
+
+    async def update_me(self, user_id: str, fields: dict[str, object]) -> User:
+        """Changes a person. Turning invisible or visible is, to the others, going or coming.
+
+        It has to look like it too, in its order and its times: whoever could tell the two apart would
+        know of somebody who is hidden.
+        """
+        async with self._people.changing:
+            after = await self._people.write(user_id, **fields)
+            # Nothing waits from here on: what is told is what has changed, whoever else changes it.
+            person = self._people.connected(user_id)
+            before = person.user if person else after
+            audience = self._audience(user_id)  # while the person can still be seen
+            self._people.hold(after)
+            if before.invisible != after.invisible and self._hub.is_online(user_id):
+                if after.invisible:
+                    self._rooms.vanish(user_id)
+                    self._went_out_of_sight(before, audience, self._clock.now())
+                else:
+                    self._came_in_sight(user_id)
+                    self._rooms.appear(user_id)
+            return after
+
+    def _came_in_sight(self, user_id: str) -> None:
+        """Not told of one who was away too shortly for that to have been told."""
+        if (timer := self._leaving.pop(user_id, None)) is not None:
+            timer.cancel()
+        else:
+            self._unplaced.add(user_id)
+            self._tell(user_id, "online", self._rooms.companions(user_id), self._clock.now())
+        if self._proximity.within_earshot(user_id):
+            self.placed(user_id)
+
+    def _went_out_of_sight(self, user: User, audience: set[str], now: int) -> None:
+        self._leaving[user.id] = asyncio.get_running_loop().call_later(
             self._offline_seconds, self._gone, user, audience, now
         )
 
     def _gone(self, user: User, audience: set[str], last_seen: int) -> None:
         del self._leaving[user.id]
+        self._unplaced.discard(user.id)
         self._tell_of(user, "offline", audience, last_seen)
-
-    async def update_me(self, user_id: str, fields: dict[str, object]) -> User:
-        """Changes a person. Turning invisible or visible is, to the others, going or coming."""
-        before = await self._people.get(user_id)
-        audience = self._audience(user_id)  # while the person can still be seen
-        after = await self._people.change(user_id, **fields)
-        if before.invisible != after.invisible and self._hub.is_online(user_id):
-            now = self._clock.now()
-            if after.invisible:
-                self._rooms.vanish(user_id)
-                self._tell_of(before, "offline", audience, now)
-            else:
-                self._rooms.appear(user_id)
-                self._tell_of(after, "online", self._audience(user_id), now)
-        return after
 
     def _audience(self, user_id: str) -> set[str]:
         return self._rooms.companions(user_id) | self._proximity.within_earshot(user_id)
@@ -117,7 +134,7 @@ class Presence:
             self._tell_of(person.user, status, audience, last_seen)
 
     def _tell_of(self, user: User, status: str, audience: set[str], last_seen: int) -> None:
-        if user.invisible or not audience:
+        if not audience:
             return
         event = {
             "type": "presence_update",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PAGE: Final = 50
 CACHED: Final = 20_000  # session records; one with 200 members holds 8 KB
 ENTERED: Final = 200_000  # (land, user) pairs whose read mark is known to exist
+UNREACHABLE: Final = "this person cannot be written to"
 
 
 class Sessions:
@@ -110,7 +111,12 @@ class Sessions:
             return
         other = other_member(session, user_id)
         if not await self._people.known([other]) or await self._people.are_blocked(user_id, other):
-            raise forbidden("this person cannot be written to")
+            raise forbidden(UNREACHABLE)
+
+    async def _check_blocks(self, user_id: str, others: Iterable[str]) -> None:
+        """Refuses to bring somebody into a group across a block: it would be writing to them all the same."""
+        if not (await self._people.hidden_from(user_id)).isdisjoint(others):
+            raise forbidden(UNREACHABLE)
 
     def audience(self, session: Session) -> Audience:
         """Who hears what is said: in a land those who have joined, elsewhere every member."""
@@ -220,9 +226,13 @@ class Sessions:
         if len(users) < len(others):
             raise not_found("user")
         now = self._clock.now()
+        quiet = False
         if len(others) == 1 and body.name is None:
-            session, created = await self._stored.open_private(new_id(), user_id, others[0], now)
+            # Across a block it may be opened, as it may be read. The other side need not know of it.
+            quiet = await self._people.are_blocked(user_id, others[0])
+            session, created = await self._stored.open_private(new_id(), user_id, others[0], now, quiet=quiet)
         else:
+            await self._check_blocks(user_id, others)
             if len(others) + 1 > self._settings.group_members:
                 raise invalid(f"a group holds {self._settings.group_members} people at most")
             name = body.name or _name_of(users[other].username or "" for other in others)
@@ -230,7 +240,7 @@ class Sessions:
             session, created = await self._stored.create_group(new_id(), name, members, user_id, now), True
         self._remember(session)
         if created:
-            for member in session.members:
+            for member in session.members if not quiet else [user_id]:
                 event = {"type": "session_created", "session": await self.shape(member, session)}
                 self._broker.publish(ToUsers([member]), event)
         return await self.shape(user_id, session), created
@@ -251,6 +261,7 @@ class Sessions:
             before = await self._require_group(user_id, session_id)
             if len(users) < len(wanted):
                 raise not_found("user")
+            await self._check_blocks(user_id, set(wanted).difference(before.members))
             try:
                 changed = await self._stored.add_members(
                     session_id, wanted, limit=self._settings.group_members, now=self._clock.now()

@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 from tornado.ioloop import IOLoop
 
-from tests.journeys.process import Process
+from tests import guards
+from tests.journeys.process import Process, complaints
 
 NewProcess = Callable[..., Process]
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Of this process as in all tests; `@pytest.mark.logs` names what the started servers complain of."""
+    with guards.logs():
+        yield
+    marker = request.node.get_closest_marker("logs")
+    lines = [line for path in tmp_path.glob("*.stderr") for line in complaints(path.read_text())]
+    guards.check_lines(lines, marker.args if marker else ())
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0  # the issue's
 POLL_SECONDS = 0.05
 
+# A line of the log, as text or as JSON.
+_UNREMARKABLE = re.compile(r'^\S+Z \[(info|debug) *\]|^\{.*"level": "(info|debug)"')
 _READY = re.compile(r"demo +https?://localhost:(\d+)/$", re.MULTILINE)
 
 
@@ -39,6 +41,11 @@ def environment(**more: str) -> dict[str, str]:
 
 def command(data_dir: Path, *arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "run.py"), *arguments, "--data-dir", str(data_dir)]
+
+
+def complaints(stderr: str) -> list[str]:
+    """The lines of warning and above, and any that the log did not write, such as a traceback's."""
+    return [line for line in stderr.splitlines() if not _UNREMARKABLE.search(line)]
 
 
 async def refusal(data_dir: Path, *arguments: str, **variables: str) -> str:
@@ -89,7 +96,8 @@ class Process(Server):
         with self.stdout.open("wb") as stdout, self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
                 command(self.data_dir, "--port", "0", *self.options),
-                env=environment(**self.variables),
+                # As JSON a stack is no lines of its own.
+                env=environment(**{"HEREABOUTS_LOG_FORMAT": "json", **self.variables}),
                 stdout=stdout,
                 stderr=stderr,
             )

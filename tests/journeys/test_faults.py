@@ -7,6 +7,8 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from tests.harness import Person, Socket
 from tests.journeys.conftest import NewProcess
 from tests.journeys.process import Process, alive, until
@@ -99,6 +101,7 @@ async def recovery(flow: Flow) -> None:
     assert set(flow.refused) <= {"unavailable"}
 
 
+@pytest.mark.logs("mongod ended|storage_failed")
 async def test_the_database_is_killed(new_process: NewProcess) -> None:
     """SIGKILL of mongod: it is started again, and nobody has to reconnect."""
     process = new_process("--storage-timeout", "2")
@@ -117,6 +120,7 @@ async def test_the_database_is_killed(new_process: NewProcess) -> None:
     await process.stop()
 
 
+@pytest.mark.logs("storage_failed", "/readyz.*server_error")
 async def test_the_database_stands_still(new_process: NewProcess) -> None:
     """SIGSTOP of mongod for longer than the deadline: what was in doubt is told to everybody afterwards."""
     process = new_process("--storage-timeout", "2")

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
 
+import pytest
+
+from storage.errors import Unavailable
+from storage.keyring import Keyring
+from storage.records import Login, User
 from tests.harness import PASSWORD, Person, Server
+from tests.storage.proxy import Proxy
 
 
 async def sign_in(server: Server, name: str, password: str = PASSWORD) -> Person:
@@ -169,6 +177,66 @@ async def test_a_refresh_token_works_again_within_ten_seconds_only(server: Serve
         await server.refused("unauthorized", "POST", "/auth/refresh", {"refresh_token": got["refresh_token"]})
         await server.refused("unauthorized", "GET", "/auth/me", token=got["access_token"])
     await sign_in(server, ann.name)
+
+
+@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.parametrize("step", ["rotate", "user"])
+async def test_a_refresh_that_was_not_answered_can_be_repeated_much_later(step: str, server: Server) -> None:
+    """The database went away during it, and what was asked of it happened all the same."""
+    ann = await server.person()
+    first = {"refresh_token": ann.pair["refresh_token"]}
+    logins, people = server.store.logins, server.app.node.people
+    rotate = logins.rotate
+
+    async def fail_to_rotate(*tokens: bytes, **options: int) -> Login:
+        await rotate(*tokens, **options)
+        raise Unavailable("the answer is lost")
+
+    async def fail_to_get(user_id: str) -> User:
+        raise Unavailable("gone after the rotation")
+
+    broken = (logins, "rotate", fail_to_rotate) if step == "rotate" else (people, "get", fail_to_get)
+    with patch.object(*broken):
+        await server.refused("unavailable", "POST", "/auth/refresh", first)
+    server.clock.advance(60)
+    status, pair = await server.call("POST", "/auth/refresh", first)
+    assert status == 200
+    assert (await server.call("POST", "/auth/refresh", {"refresh_token": pair["refresh_token"]}))[0] == 200
+    server.clock.advance(11)
+    await server.refused("unauthorized", "POST", "/auth/refresh", first)
+
+
+@pytest.mark.logs("refresh_token_not_used_up")
+async def test_a_refresh_whose_token_could_not_be_used_up_is_answered(server: Server) -> None:
+    """The pair is good; once it is used, the old token counts as used as well."""
+    ann = await server.person()
+    first = {"refresh_token": ann.pair["refresh_token"]}
+    with patch.object(server.store.logins, "used", side_effect=Unavailable("away")):
+        status, pair = await server.call("POST", "/auth/refresh", first)
+    assert status == 200
+    await server.call("POST", "/auth/refresh", {"refresh_token": pair["refresh_token"]})
+    server.clock.advance(11)
+    await server.refused("unauthorized", "POST", "/auth/refresh", first)
+
+
+@pytest.mark.logs("storage_failed", "server_error")
+async def test_a_refresh_during_an_outage_of_the_database_can_be_repeated(
+    mongodb_uri: str, database_name: str, keyring: Keyring
+) -> None:
+    """What waited for the database is carried out after the answer was 503."""
+    proxy = Proxy(urlsplit(mongodb_uri).port or 0)
+    try:
+        async with Server(await proxy.start(), database_name, keyring, storage_timeout=1.0) as server:
+            ann = await server.person()
+            first = {"refresh_token": ann.pair["refresh_token"]}
+            proxy.lose_answers = True
+            await server.refused("unavailable", "POST", "/auth/refresh", first)
+            proxy.pass_on()
+            server.clock.advance(60)
+            status, _ = await server.call("POST", "/auth/refresh", first)
+            assert status == 200
+    finally:
+        await proxy.stop()
 
 
 async def test_reuse_ends_no_other_login(server: Server) -> None:

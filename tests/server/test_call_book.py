@@ -106,9 +106,19 @@ def test_hanging_up_before_the_answer_cancels() -> None:
 @pytest.mark.parametrize(("user", "connection"), [("ann", "a1"), ("bob", "b1")])
 def test_hanging_up_ends_the_call_for_both(user: str, connection: str) -> None:
     """With the seconds since it was answered, whoever does it."""
-    assert answered().hang_up(user, connection, "c", 17.5) == [
+    told = answered().hang_up(user, connection, "c", 17.5)
+    assert sorted(told, key=lambda tell: tell.user_id) == [
         Tell("ann", ended("hangup", 12.5), only="a1"),
         Tell("bob", ended("hangup", 12.5), only="b1"),
+    ]
+
+
+def test_hanging_up_what_rings_answers_the_one_who_does_it() -> None:
+    """By itself, as the answer has the request's `ref`; the other devices that ring hear of it too."""
+    assert ringing().hang_up("bob", "b1", "c", 5) == [
+        Tell("bob", ended("rejected"), only="b1"),
+        Tell("ann", ended("rejected"), only="a1"),
+        Tell("bob", ended("rejected"), but="b1"),
     ]
 
 
@@ -166,9 +176,12 @@ def test_both_sides_lost() -> None:
     """The call waits for the first of the two that was lost."""
     calls = answered()
     calls.lost("ann", "a1", 20)
-    calls.lost("bob", "b1", 25)
+    assert calls.lost("bob", "b1", 25) == []
     assert calls.expire("c", 29.9) == []
-    calls.rejoin("ann", "a2", "c")
+    assert calls.rejoin("ann", "a2", "c") == [
+        Tell("ann", {"type": "call_rejoined", "call_id": "c"}, only="a2"),
+        Tell("ann", {"type": "peer_reconnecting", "call_id": "c"}, only="a2"),
+    ]
     assert calls.expire("c", 34.9) == []
     assert {tell.event["reason"] for tell in calls.expire("c", 35)} == {"disconnected"}
 

@@ -177,6 +177,19 @@ async def test_cancelling(server: Server) -> None:
         assert await socket.next("call_ended") == ended(call_id, "cancelled")
 
 
+async def test_hanging_up_what_rings_is_answered(server: Server) -> None:
+    """With the `ref`, on the device that did it; the other one stops ringing."""
+    _, bob, hers, his = await pair(server)
+    other = await bob.signal()
+    call_id = await ring(hers, his, bob)
+    end = await his.ask("call_ended", type="call_hangup", call_id=call_id)
+    del end["ref"]
+    assert end == ended(call_id, "rejected")
+    assert await hers.next("call_ended") == end
+    assert await other.next("call_ended") == end
+    await his.quiet("call_ended")
+
+
 async def test_nobody_answers(new_server: NewServer) -> None:
     """When the phone has rung for its time, the call ends for both and both are free."""
     async with new_server(ring_seconds=0.2) as server:
@@ -266,6 +279,16 @@ async def test_the_hidden_may_call(server: Server) -> None:
     await talk(hers, his, bob)
 
 
+async def test_calling_back_a_hidden_person_who_rings_answers(server: Server) -> None:
+    """Who rings is there, for the one who is called."""
+    ann, bob, hers, his = await pair(server)
+    await ann.ok("PATCH", "/auth/me", {"invisible": True})
+    call_id = await ring(hers, his, bob)
+    started = await his.ask("call_started", type="call_initiate", callee_id=ann.id, call_type="audio")
+    assert started["call_id"] == call_id
+    await hers.next("call_started", call_id=call_id)
+
+
 async def test_after_a_block_is_lifted_one_rings_again(server: Server) -> None:
     """A block holds as long as it stands."""
     ann, bob, hers, his = await pair(server)
@@ -314,6 +337,23 @@ async def test_a_lost_connection_comes_back(server: Server) -> None:
     await again.next("offer", from_user_id=ann.id)
     end = await again.ask("call_ended", type="call_hangup", call_id=call_id)
     assert end["reason"] == "hangup"
+
+
+async def test_both_lose_their_connection(server: Server) -> None:
+    """The first to be back waits for the second, whose other devices hear nothing of it."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await talk(hers, his, bob)
+    await hers.close()
+    await his.next("peer_reconnecting")
+    await his.close()
+    hers, his, other = await ann.signal(), await bob.signal(), await bob.signal()
+    await hers.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+    await hers.next("peer_reconnecting", call_id=call_id)
+    for socket in (his, other):
+        await socket.quiet()
+    await his.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+    await hers.next("peer_reconnected", call_id=call_id)
+    await his.quiet()
 
 
 async def test_a_lost_connection_stays_away(new_server: NewServer) -> None:
@@ -401,6 +441,12 @@ async def test_descriptions_and_candidates_are_passed_on(server: Server) -> None
             {"type": "offer", "call_id": call_id, "sdp": sdp},
             {"type": "answer", "call_id": call_id, "sdp": sdp},
             {"type": "ice_candidate", "call_id": call_id, "candidate": CANDIDATE},
+            {
+                "type": "ice_candidate",
+                "call_id": call_id,
+                "candidate": {**CANDIDATE, "usernameFragment": None},
+            },
+            {"type": "ice_candidate", "call_id": call_id, "candidate": {"candidate": "", "sdpMLineIndex": 1}},
             {"type": "ice_candidate", "call_id": call_id, "candidate": None},
         ):
             await here.send(**sent, ref="not passed on")
@@ -490,6 +536,20 @@ BAD: list[dict[str, Any]] = [
     {"type": "offer", "call_id": "x", "sdp": "v=0", "from_user_id": "somebody"},
     {"type": "ice_candidate", "call_id": "x"},
     {"type": "ice_candidate", "call_id": "x", "candidate": "a string"},
+    *(
+        {"type": "ice_candidate", "call_id": "x", "candidate": {**CANDIDATE, **wrong}}
+        for wrong in (
+            {"candidate": None},
+            {"candidate": 1},
+            {"sdpMid": 0},
+            {"sdpMLineIndex": "0"},
+            {"sdpMLineIndex": -1},
+            {"sdpMLineIndex": 0.5},
+            {"usernameFragment": {}},
+            {"other": 1},
+        )
+    ),
+    {"type": "ice_candidate", "call_id": "x", "candidate": {"sdpMid": "0"}},
     {"type": "call_whatever", "call_id": "x"},
     {"type": "join_room", "room_id": "x"},
 ]

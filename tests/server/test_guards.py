@@ -11,6 +11,7 @@ from tornado.ioloop import IOLoop
 
 from server.logs import log
 from tests import guards
+from tests.journeys.process import complaints
 
 
 @pytest.mark.logs("storage_failed", "other WARNING")
@@ -53,3 +54,17 @@ def test_waiting_without_blocking_passes(io_loop: IOLoop) -> None:
 
     with guards.unblocked_loop():
         io_loop.run_sync(compute_elsewhere)
+
+
+def test_what_a_server_of_its_own_process_complains_of_is_found() -> None:
+    """Warnings and errors of both formats, and what no log wrote."""
+    fine = [
+        '{"event": "listening", "level": "info", "logger": "hereabouts"}',
+        "2026-11-24T10:25:41.756679Z [debug    ] socket_closed  [hereabouts] code=1000",
+    ]
+    bad = [
+        '{"event": "storage_failed", "level": "warning", "logger": "hereabouts"}',
+        "2026-11-24T10:25:41.756679Z [error    ] a bug  [hereabouts]",
+        "Traceback (most recent call last):",
+    ]
+    assert complaints("\n".join([*fine, *bad])) == bad

@@ -6,6 +6,8 @@ the hiding, and not because nothing works.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -144,6 +146,87 @@ async def test_who_turned_invisible_does_not_go_offline_again(server: Server) ->
     assert about(hers, bob) == ["user_joined"]
 
 
+async def test_turning_invisible_and_visible_at_once_leaves_the_others_with_the_truth(
+    server: Server,
+) -> None:
+    """Whichever of the two comes last."""
+    ann, bob = await server.people(2)
+    group = await ann.group(bob)
+    hers, _ = await ann.chat(group), await bob.chat(group)
+    await hers.next("user_joined", user_id=bob.id)
+    seen = True
+    for _ in range(10):
+        await asyncio.gather(*(set_me(bob, invisible=invisible) for invisible in (True, False, True, False)))
+        await hers.ask("pong", type="ping")
+        for event in hers.events:
+            if event["type"] in ("user_joined", "user_left"):
+                seen = event["type"] == "user_joined"
+        hers.events.clear()
+        assert seen is not (await bob.ok("GET", "/auth/me"))["invisible"]
+
+
+async def test_turning_invisible_is_told_like_leaving_and_turning_visible_like_coming(
+    new_server: Callable[..., Server],
+) -> None:
+    """In the same order, and offline after the same while: or the hidden could be told from the absent."""
+    async with new_server(offline_seconds=0.5) as server:
+        ann, bob, cat = await server.people(3)
+        group = await ann.group(bob, cat)
+        hers, _, cats = await ann.chat(group), await bob.chat(group), await cat.chat(group)
+        for person in (bob, cat):
+            await hers.next("user_joined", user_id=person.id)
+        hers.events.clear()
+        await set_me(bob, invisible=True)
+        await cats.close()
+        for person in (bob, cat):
+            await hers.next("user_left", user_id=person.id)
+        await hers.quiet()
+        for person in (bob, cat):
+            await hers.next("presence_update", user_id=person.id, status="offline")
+        await set_me(bob, invisible=False)
+        await cat.chat(group)
+        for person in (bob, cat):
+            await hers.next("user_joined", user_id=person.id)
+            assert about(hers, person) == ["presence_update"]
+
+
+async def test_a_short_invisibility_is_like_a_short_absence(server: Server) -> None:
+    """In the rooms it shows; presence is not told."""
+    ann, bob = await server.people(2)
+    group = await ann.group(bob)
+    hers, _ = await ann.chat(group), await bob.chat(group)
+    await hers.next("user_joined")
+    hers.events.clear()
+    for invisible in (True, False):
+        await set_me(bob, invisible=invisible)
+    await asyncio.sleep(0.4)
+    await hers.quiet("presence_update")
+    assert about(hers, bob) == ["user_left", "user_joined"]
+
+
+async def test_visibility_that_changed_during_a_short_absence_is_told(
+    new_server: Callable[..., Server],
+) -> None:
+    """Who comes back invisible has gone, as far as others can see; who comes back visible has come."""
+    async with new_server(offline_seconds=0.5) as server:
+        ann, bob, cat = await server.people(3)
+        group = await ann.group(bob, cat)
+        await set_me(cat, invisible=True)
+        hers = await ann.chat(group)
+        his, cats = await bob.chat(group), await cat.chat(group)
+        await hers.next("presence_update", user_id=bob.id, status="online")
+        for socket in (his, cats):
+            await socket.close()
+        await hers.next("user_left", user_id=bob.id)
+        await set_me(bob, invisible=True)
+        await set_me(cat, invisible=False)
+        for person in (bob, cat):
+            await person.chat()
+        await hers.next("presence_update", user_id=cat.id, status="online")
+        await hers.next("presence_update", user_id=bob.id, status="offline")
+        await hers.quiet("presence_update")
+
+
 @pytest.mark.parametrize("land", [True, False])
 async def test_the_crowds_count_is_of_the_visible(land: bool, server: Server) -> None:
     """101 present of whom one is invisible are no crowd; and an invisible one is not counted in."""
@@ -178,6 +261,17 @@ async def test_an_invisible_callee_is_offline_like_one_who_is_absent(server: Ser
         del error["ref"]
         errors.append(error)
     assert all(error == errors[0] for error in errors)
+
+
+async def test_a_room_of_the_invisible_alone_is_not_counted(server: Server) -> None:
+    """In the open statistics; with somebody visible in it, it is."""
+    ann, bob = await server.people(2)
+    group, land = await ann.group(bob), await ann.land()
+    await set_me(bob, invisible=True)
+    await bob.chat(group, land)
+    assert await server.call("GET", "/ws/stats") == (200, {"connections": 0, "users": 0, "rooms": 0})
+    await ann.chat(group)
+    assert await server.call("GET", "/ws/stats") == (200, {"connections": 1, "users": 1, "rooms": 1})
 
 
 # Location not shared
@@ -285,6 +379,52 @@ async def test_across_a_block_nothing_is_written_in_private(server: Server) -> N
     await ann.ok("DELETE", f"/users/{bob.id}/block")
     await his.ask("message_ack", type="send_message", room_id=room, content="again")
     await hers.next("message", content="again")
+
+
+async def test_nobody_is_brought_into_a_group_across_a_block(server: Server) -> None:
+    """Neither at its making nor later, from either side; the group with the others is nobody's loss."""
+    ann, bob, cat = await server.people(3)
+    group = await bob.group(ann, cat)
+    await ann.ok("DELETE", f"/chat/sessions/{group}/members/{ann.id}")
+    private = await ann.private(bob)
+    await ann.ok("PUT", f"/users/{bob.id}/block")
+    hers, his = await ann.chat(), await bob.chat()
+    told = await bob.refused("forbidden", "POST", f"/chat/sessions/{private}/messages", {"content": "x"})
+    for person, other in ((ann, bob), (bob, ann)):
+        for others in ([other], [other, cat]):
+            body = {"participant_ids": [other.id for other in others], "name": "ours"}
+            assert await person.refused("forbidden", "POST", "/chat/sessions", body) == told
+    path = f"/chat/sessions/{group}/members"
+    assert await bob.refused("forbidden", "POST", path, {"user_ids": [ann.id]}) == told
+    assert await bob.ok("POST", path, {"user_ids": [cat.id]})
+    for socket in (hers, his):
+        await socket.quiet()
+    await cat.ok("POST", path, {"user_ids": [ann.id]})
+    await bob.ok("POST", path, {"user_ids": [ann.id]})
+
+
+async def test_a_private_session_across_a_block_is_not_shown_to_the_other(server: Server) -> None:
+    """Until something can be said there, or the other opens it too; the opener notices nothing."""
+    ann, bob, cat = await server.people(3)
+    for blocker in (ann, cat):
+        await blocker.ok("PUT", f"/users/{bob.id}/block")
+    hers, his, cats = await ann.chat(), await bob.chat(), await cat.chat()
+    for other in (ann, cat):
+        status, room = await bob.call("POST", "/chat/sessions", {"participant_ids": [other.id]})
+        assert status == 201
+        assert (await his.next("session_created"))["session"] == room
+        await bob.private(other)
+    for person, socket in ((ann, hers), (cat, cats)):
+        await socket.quiet()
+        assert (await person.ok("GET", "/chat/sessions"))["sessions"] == []
+    assert len((await bob.ok("GET", "/chat/sessions"))["sessions"]) == 2
+    await cat.private(bob)
+    assert len((await cat.ok("GET", "/chat/sessions"))["sessions"]) == 1
+    await ann.ok("DELETE", f"/users/{bob.id}/block")
+    assert (await ann.ok("GET", "/chat/sessions"))["sessions"] == []
+    await his.ask("message_ack", type="send_message", room_id=await bob.private(ann), content="sorry")
+    await hers.next("message", content="sorry")
+    assert len((await ann.ok("GET", "/chat/sessions"))["sessions"]) == 1
 
 
 async def test_no_event_tells_of_a_block(server: Server) -> None:

@@ -268,7 +268,7 @@ async def test_signing_out_ends_the_providers_session(trusting: Server) -> None:
 
 
 async def test_deleting_an_account_closes_all_of_its_sockets(trusting: Server) -> None:
-    """Those of other sessions too; the provider's next token makes a new person."""
+    """Those of other sessions too. Until such tokens have run out they make nobody; after that, a new person."""
     async with trusting as server:
         mine, other = token(sid="a", preferred_username="ann"), token(sid="b")
         _, me = await server.call("GET", "/auth/me", token=mine)
@@ -279,7 +279,11 @@ async def test_deleting_an_account_closes_all_of_its_sockets(trusting: Server) -
         await server.refused("unauthorized", "GET", "/auth/me", token=mine)
         bob = token(sub="2")
         await server.refused("not_found", "GET", f"/users/{me['id']}", token=bob)
-        status, again = await server.call("GET", "/auth/me", token=token(preferred_username="ann"))
+        await server.refused("unauthorized", "GET", "/auth/me", token=other)
+        assert await (await server.connect(token=other)).ended() == (4001, "this account is deleted")
+        server.clock.advance(86_400 + 1)
+        late = token(preferred_username="ann", exp=int(time.time()) + 100_000)
+        status, again = await server.call("GET", "/auth/me", token=late)
         assert (status, again["username"]) == (200, "ann")
         assert again["id"] != me["id"]
 

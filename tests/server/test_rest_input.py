@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import Callable
+from unittest.mock import patch
 
 import pytest
 
@@ -70,6 +73,71 @@ async def test_a_body_has_64_kib_at_most(server: Server) -> None:
     assert (await ann.ok("GET", PATH))["display_name"] == "whole"
 
 
+async def exchange(
+    server: Server, path: str, *pieces: bytes, headers: str
+) -> tuple[str, dict[str, str], bytes]:
+    """Writes a request whole before it reads a byte, as simple clients do; the answer, up to the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.app.port)
+    writer.write(f"POST /api/v1{path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n".encode())
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    status, *lines = head.decode().split("\r\n")
+    return status, dict(line.split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/nothing"])
+@pytest.mark.parametrize("how", ["length", "chunked", "expect"])
+async def test_a_body_of_megabytes_is_refused_in_words(how: str, path: str, server: Server) -> None:
+    """Whatever it is sent in; the client that writes on gets to read them. Then the connection ends."""
+    piece = b"x" * 65_536
+    if how == "chunked":
+        pieces = [b"10000\r\n" + piece + b"\r\n"] * 48 + [b"0\r\n\r\n"]
+        answer = await exchange(server, path, *pieces, headers="Transfer-Encoding: chunked")
+    elif how == "length":
+        answer = await exchange(server, path, *[piece] * 48, headers=f"Content-Length: {48 * len(piece)}")
+    else:
+        headers = f"Content-Length: {48 * len(piece)}\r\nExpect: 100-continue"
+        answer = await exchange(server, path, headers=headers)
+    status, fields, body = answer
+    assert status.startswith("HTTP/1.1 413 ")
+    assert fields["Connection"] == "close"
+    assert json.loads(body)["error"]["code"] == "too_large"
+    assert (await server.call("GET", "/chat/stats"))[0] == 200
+
+
+async def test_a_body_without_an_end_is_not_read_for_ever(server: Server) -> None:
+    """Who writes on after the refusal is hung up on."""
+    piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    with pytest.raises(ConnectionError):
+        await exchange(server, "/auth/login", *[piece] * 1000, headers="Transfer-Encoding: chunked")
+    assert server.app.node.requests_under_way == 0
+
+
+async def test_a_client_that_goes_while_it_writes_leaves_nothing_behind(server: Server) -> None:
+    """The stop waits for requests under way, and this one will never be over."""
+    _, writer = await asyncio.open_connection("127.0.0.1", server.app.port)
+    writer.write(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await asyncio.sleep(0.05)
+    assert server.app.node.requests_under_way == 0
+
+
+async def test_a_call_that_takes_no_body_refuses_one(server: Server) -> None:
+    """None, an empty one and an empty object are the same."""
+    (ann,) = await server.people(1)
+    for body in (None, b"", b"{}", b" { } "):
+        await ann.ok("POST", "/auth/ticket", body)
+    for body in (b'{"x": 1}', b"[]", b"null", b"x", b"{}{}"):
+        for method, path in (("POST", "/auth/ticket"), ("GET", PATH), ("DELETE", PATH)):
+            await ann.refused("invalid_message", method, path, body)
+    await ann.ok("GET", PATH)
+
+
 async def test_parameters_are_those_of_the_call_once_each(server: Server) -> None:
     """Unknown, doubled or undecodable ones are refused, on calls that take some and calls that take none."""
     (ann,) = await server.people(1)
@@ -129,7 +197,12 @@ async def test_a_method_that_a_path_lacks_is_refused_with_those_it_has(server: S
 async def test_answers_are_json_that_nobody_keeps(server: Server) -> None:
     """And say nothing of what serves them; the type of the request's body does not matter."""
     (ann,) = await server.people(1)
-    for content_type in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+    for content_type in (
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ):
         headers = {"Content-Type": content_type}
         response = await server.fetch(
             "PATCH", PATH, b'{"invisible": false}', token=ann.token, headers=headers
@@ -141,14 +214,25 @@ async def test_answers_are_json_that_nobody_keeps(server: Server) -> None:
         assert "Server" not in response.headers
 
 
-async def test_a_form_that_is_none_is_a_bad_request(server: Server) -> None:
-    """The framework reads forms by itself, before we do: its refusals have the contract's shape too."""
-    (ann,) = await server.people(1)
-    headers = {"Content-Type": "multipart/form-data"}
-    response = await server.fetch("PATCH", PATH, b'{"invisible": true}', token=ann.token, headers=headers)
-    assert response.code == 400
-    assert json.loads(response.body)["error"]["code"] == "invalid_message"
-    assert (await ann.ok("GET", PATH))["invisible"] is False
+async def test_every_answer_names_its_request(server: Server) -> None:
+    """Refusals too, so that an operator finds the lines of the one that somebody complains of."""
+    responses = [await server.fetch("GET", path) for path in ("/chat/stats", PATH, "/nothing")]
+    ids = {response.headers["X-Request-Id"] for response in responses}
+    assert len(ids) == 3
+
+
+@pytest.mark.logs("^hereabouts ERROR event='uncaught_exception'", "^hereabouts WARNING event='server_error'")
+async def test_the_lines_of_a_failure_have_the_id_of_the_request(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a field of its own, whoever writes them."""
+    with patch.object(server.store, "ping", side_effect=RuntimeError("a bug")):
+        response = await server.fetch("GET", f"{server.origin}/readyz")
+    assert response.code == 500
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) == 2
+    for line in lines:
+        assert f"request_id='{response.headers['X-Request-Id']}'" in line
 
 
 async def test_too_many_requests_of_an_address_wait(new_server: Callable[..., Server]) -> None:

@@ -291,3 +291,27 @@ def test_any_request_is_answered(server: Server, io_loop: IOLoop) -> None:
     """Right or wrong, with its answer or an error, and the connection lives on."""
     requests = st.sampled_from(sorted(REQUESTS)).flatmap(requests_of)
     send_any(server, io_loop, requests.map(json.dumps), ANSWERS)
+
+
+@pytest.mark.parametrize("path", ["/ws/connect", "/webrtc/signal"])
+async def test_what_is_no_upgrade_is_answered_in_words(path: str, server: Server) -> None:
+    """A plain request, one that is not quite an upgrade, and one to another version (RFC 6455 §4.4)."""
+    upgrade = {
+        "Connection": "keep-alive, Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    for missing in ("Connection", "Upgrade", "Sec-WebSocket-Key", None):
+        headers = {name: value for name, value in upgrade.items() if missing not in (name, None)}
+        response = await server.fetch("GET", path, headers=headers)
+        assert response.code == 400
+        assert json.loads(response.body)["error"] == {
+            "code": "invalid_message",
+            "message": "expected a WebSocket upgrade",
+        }
+    for version in ("8", "14", ""):
+        response = await server.fetch("GET", path, headers={**upgrade, "Sec-WebSocket-Version": version})
+        assert response.code == 426
+        assert response.headers["Sec-WebSocket-Version"] == "13"
+        assert json.loads(response.body)["error"]["code"] == "invalid_message"

@@ -13,17 +13,8 @@ from tornado.ioloop import IOLoop
 from storage.keyring import Keyring
 from storage.records import Message, NewMessage, SessionKind
 from storage.store import Store
-from tests import guards
 
 OpenStore = Callable[..., Awaitable[Store]]
-
-
-@pytest.fixture(autouse=True)
-def quiet_logs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """`@pytest.mark.logs(regex, ...)` names the warnings that a test causes on purpose."""
-    marker = request.node.get_closest_marker("logs")
-    with guards.logs(*(marker.args if marker else ())):
-        yield
 
 
 @pytest.fixture

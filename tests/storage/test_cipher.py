@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,13 @@ async def test_the_database_holds_nothing_that_was_typed(tmp_path: Path, open_st
     await mongod.stop()
     # A sender's id is in the clear, which shows that the search would find what is there.
     assert b"plainsender" in dumped and b"xyzzy" not in dumped
-    assert files_with("plainsender", tmp_path) and not files_with("xyzzy", tmp_path)
+    assert await files_with("plainsender", tmp_path) and not await files_with("xyzzy", tmp_path)
 
 
-def files_with(text: str, folder: Path) -> list[str]:
+async def files_with(text: str, folder: Path) -> list[str]:
     """The database compresses its files, in a way that leaves a text's first occurrence as it is."""
-    found = subprocess.run(["grep", "-rlaF", text, folder], capture_output=True, text=True)
+    command = ["grep", "-rlaF", text, folder]
+    found = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
     return found.stdout.split()
 
 

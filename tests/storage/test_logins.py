@@ -14,8 +14,15 @@ NOW = 4_000_000_000_000  # far ahead, so that no TTL index takes away what a tes
 LOGIN = Login(id="login", user_id="ann", created_at=NOW)
 
 
-async def rotate(store: Store, old: bytes, new: bytes, *, now: int = NOW) -> Login:
+async def succeed(store: Store, old: bytes, new: bytes, *, now: int = NOW) -> Login:
+    """The half of a rotation after which the answer can still get stuck."""
     return await store.logins.rotate(old, new, now=now, grace_ms=10_000, expires_at=now + HOUR)
+
+
+async def rotate(store: Store, old: bytes, new: bytes, *, now: int = NOW) -> Login:
+    login = await succeed(store, old, new, now=now)
+    await store.logins.used(old, now=now)
+    return login
 
 
 async def test_a_token_is_used_up_by_the_next(store: Store) -> None:
@@ -43,6 +50,27 @@ async def test_after_its_grace_a_token_gives_its_family_away(store: Store) -> No
     assert caught.value.login_id == "login"
     with pytest.raises(RefreshTokenUnknown):
         await rotate(store, b"3", b"4")
+
+
+async def test_a_token_whose_successor_was_not_handed_out_works_again(store: Store) -> None:
+    """However late, and however often; once one was handed out, the grace runs from then."""
+    await store.logins.create(LOGIN, b"1", NOW + HOUR)
+    for attempt in range(3):
+        await succeed(store, b"1", bytes([100 + attempt]), now=NOW + attempt * 60_000)
+    await rotate(store, b"1", b"2", now=NOW + 180_000)
+    await rotate(store, b"1", b"3", now=NOW + 190_000)
+    with pytest.raises(RefreshTokenReused):
+        await succeed(store, b"1", b"4", now=NOW + 190_001)
+
+
+async def test_who_uses_a_token_has_used_the_one_before(store: Store) -> None:
+    """Also where that could not be written when it was handed out."""
+    await store.logins.create(LOGIN, b"1", NOW + HOUR)
+    await succeed(store, b"1", b"2")
+    await rotate(store, b"2", b"3", now=NOW + 60_000)
+    await rotate(store, b"1", b"4", now=NOW + 70_000)
+    with pytest.raises(RefreshTokenReused):
+        await succeed(store, b"1", b"5", now=NOW + 70_001)
 
 
 async def test_unknown_and_expired_tokens_are_alike(store: Store) -> None:

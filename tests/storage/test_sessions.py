@@ -53,6 +53,22 @@ async def test_a_new_session_is_listed_for_its_members(store: Store) -> None:
         assert await store.sessions.read_seqs(user_id, ["g", "p"]) == dict.fromkeys(listed, 0)
 
 
+async def test_a_quiet_private_session_is_listed_for_the_other_once_it_is_used(store: Store) -> None:
+    """By the other, who opens it too, or by whoever writes there; the one who made it has it at once."""
+
+    async def listed(user_id: str) -> list[str]:
+        return [session.id for session in await store.sessions.page(user_id, before=None, limit=9)]
+
+    for number, other in enumerate(("bob", "cid", "dan")):
+        await store.sessions.open_private(other, "ann", other, number, quiet=True)
+        await store.sessions.open_private("again", "ann", other, number)
+        assert await listed(other) == []
+    assert await listed("ann") == ["dan", "cid", "bob"]
+    assert (await store.sessions.open_private("again", "bob", "ann", 9))[1] is False
+    await write(store, "hello", session_id="cid", kind="private")
+    assert [await listed(other) for other in ("bob", "cid", "dan")] == [["bob"], ["cid"], []]
+
+
 async def test_rename_is_for_groups(store: Store) -> None:
     """A group gets a new name; a land's and a private session have none to change."""
     await store.sessions.create_group("g", "Friends", ["ann"], "ann", 6)

@@ -8,6 +8,8 @@ from storage.errors import Duplicate
 from storage.records import User
 from storage.store import Store
 
+NOW = 4_000_000_000_000  # far ahead, so that no TTL index takes away what a test looks at
+
 
 def user(id: str, username: str, **fields: object) -> User:
     defaults: dict[str, object] = {"display_name": username, "password_hash": "hash", "created_at": 1}
@@ -127,3 +129,17 @@ async def test_those_met_at_the_same_time_are_read_together(store: Store) -> Non
     assert met[3] is not None and met[3][1] == (["4"], [])
     assert met[4] is not None and met[4][1] == ([], ["3"])
     assert operations == ["users.get_many", "users.blocks"]
+
+
+async def test_a_subject_is_barred_for_its_time(store: Store) -> None:
+    """Barred again it stays so for the longer of the two; the database itself forgets it afterwards."""
+    assert not await store.users.is_barred(b"subject", now=NOW)
+    await store.users.bar(b"subject", keep_until=NOW + 10)
+    await store.users.bar(b"subject", keep_until=NOW + 5)
+    assert await store.users.is_barred(b"subject", now=NOW + 9)
+    assert not await store.users.is_barred(b"subject", now=NOW + 10)
+    assert not await store.users.is_barred(b"other", now=NOW)
+    indexes = await store.database["erased"].index_information()
+    assert [index["key"] for index in indexes.values() if index.get("expireAfterSeconds") == 0] == [
+        [("keep_until", 1)]
+    ]
