@@ -9,6 +9,7 @@ import { callEnding, inWords } from './words.js';
 import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
+const LETTER_MS = 70; // and so much longer for a long one
 
 /** What stands for an id in `openRoom`: wherever one stands, and one that is being opened. */
 export const HERE = 'here';
@@ -85,7 +86,8 @@ export class App extends Emitter {
   notice(text, tone = 'info') {
     const notice = { id: ++this.#lastNotice, text, tone };
     this.set({ notices: [...this.notices, notice] });
-    setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }), NOTICE_MS);
+    setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }),
+      Math.max(NOTICE_MS, text.length * LETTER_MS));
   }
 
   /**

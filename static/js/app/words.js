@@ -18,9 +18,12 @@ export function inWords({ code, message, retryAfter, retry_after: seconds = retr
 }
 
 /** @param {import('../client/index.js').Call} call  ended @param {string} name of the other */
-export function callEnding({ endReason, direction, error, seconds }, name) {
+export function callEnding({ endReason, direction, error, startedAt, seconds }, name) {
   switch (endReason) {
-    case 'hangup': return `Call with ${name} ended after ${duration(seconds)}`;
+    case 'no_route': return startedAt === null
+      ? `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`
+      : `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
+    case 'hangup': return startedAt === null ? `${name} hung up before you were connected` : `Call with ${name} ended after ${duration(seconds)}`;
     case 'cancelled': return direction === 'incoming' ? `Missed call from ${name}` : 'Call cancelled';
     case 'rejected': return direction === 'incoming' ? `You declined ${name}’s call` : `${name} declined`;
     case 'no_answer': return direction === 'incoming' ? `Missed call from ${name}` : `${name} did not answer`;
