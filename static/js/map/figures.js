@@ -1,7 +1,7 @@
 // The people on the map: a small figure each, in the person's colour, that
 // strides when it walks and looks where it goes.
 
-import { hueOf } from './palette.js';
+import { hueOf } from '../app/hues.js';
 
 const SIZE = 1.25; // of the drawing below, which is in pixels
 const HEAD = 8;

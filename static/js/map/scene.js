@@ -4,7 +4,7 @@
 import { EARSHOT } from '../app/world.js';
 import { drawFigure } from './figures.js';
 import { Labels } from './labels.js';
-import { hueOf } from './palette.js';
+import { hueOf } from '../app/hues.js';
 import { Terrain } from './terrain.js';
 
 const LABEL_MIN_PIXELS = 46;
