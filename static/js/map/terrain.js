@@ -2,10 +2,10 @@
 // because they come from the coordinates alone. Only there to be walked past.
 
 const CHUNK = 32; // units
-const CELL = 2;
+const CELL = 1;
 const CELLS = CHUNK / CELL;
 // None at 0, which gradient noise takes at each lattice point.
-const LEVELS = [-0.62, -0.5, -0.38, -0.26, -0.14, -0.03, 0.08, 0.2, 0.32, 0.44, 0.56];
+const LEVELS = [-0.63, -0.47, -0.31, -0.15, 0.02, 0.18, 0.34, 0.5, 0.66];
 const MAX_CHUNKS = 200;
 
 /** A pseudo-random number in [0, 1) for a lattice point. Source: Hugo Elias' integer noise, mixed as in murmur3. */
@@ -33,9 +33,9 @@ function gradientNoise(x, y) {
 
 /** Two sizes of hills, the small ones turned against the large so that no lattice shows. @returns {number} about -1 to 1 */
 function elevation(x, y) {
-  const hills = gradientNoise(x / 44 + 0.37, y / 44 + 0.61);
-  const knolls = gradientNoise((0.8 * x - 0.6 * y) / 19 + 91.3, (0.6 * x + 0.8 * y) / 19 - 37.8);
-  return hills * 1.25 + knolls * 0.32;
+  const hills = gradientNoise(x / 58 + 0.37, y / 58 + 0.61);
+  const knolls = gradientNoise((0.8 * x - 0.6 * y) / 25 + 91.3, (0.6 * x + 0.8 * y) / 25 - 37.8);
+  return hills * 1.25 + knolls * 0.3;
 }
 
 export class Terrain {

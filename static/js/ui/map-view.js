@@ -8,6 +8,8 @@ import { Icon } from './icons.js';
 import { IconButton } from './parts.js';
 
 const ZOOM_STEP = 1.35;
+const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .lost, .shell > .call-panel';
+const NEAR_TOP = 90; // pixels: what begins above is at the top
 
 export function MapView() {
   const app = useApp();
@@ -18,9 +20,10 @@ export function MapView() {
     setMap(made);
     return () => made.destroy();
   }, []);
+  // The page is drawn anew at every change, and at least once a second: so are these.
   useEffect(() => {
-    if (map) map.camera.covered = covered(app.tab);
-  }, [map, app.tab]);
+    if (map) cover(map, canvas.current, app.tab);
+  });
   useEffect(() => {
     const stop = ({ key }) => key === 'Escape' && app.claiming && app.set({ claiming: false });
     document.addEventListener('keydown', stop);
@@ -74,9 +77,15 @@ function ClaimBar() {
     </div>`;
 }
 
-/** What the phone's sheet hides of the map, so that one's avatar stays in view. */
-function covered(tab) {
+/** Tells the map what lies over it, so that one's avatar and all words stay in view. */
+function cover(map, canvas, tab) {
+  const { left, top } = canvas.getBoundingClientRect();
+  map.overlays = [...document.querySelectorAll(OVER_MAP)]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .map((element) => element.getBoundingClientRect())
+    .map(({ x, y, width, height }) => ({ x: x - left, y: y - top, width, height }));
   const sheet = document.querySelector('.shell > .chat');
-  const over = tab !== 'map' && getComputedStyle(sheet).position === 'fixed';
-  return over ? { above: 70, below: sheet.offsetHeight } : { above: 0, below: 0 };
+  const isPhone = getComputedStyle(sheet).position === 'fixed';
+  const lowest = Math.max(0, ...map.overlays.filter(({ y }) => y < NEAR_TOP).map(({ y, height }) => y + height));
+  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? 0 : sheet.offsetHeight } : { above: 0, below: 0 };
 }

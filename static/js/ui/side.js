@@ -81,7 +81,10 @@ function Talks() {
         ${list.map((conversation) => html`<${TalkRow} key=${conversation.id} conversation=${conversation} />`)}
       </ul>
       ${!list.length && html`
-        <p class="aside">Private messages and groups gather here. Pick somebody below to begin.</p>`}
+        <p class="aside">Private messages and groups gather here.
+          <span class="only-wide"> Pick somebody below to begin.</span>
+          <button type="button" class="link only-phone" onClick=${() => app.set({ tab: 'people' })}>Find somebody to write to</button>
+        </p>`}
     </section>`;
 }
 
