@@ -37,7 +37,7 @@ export class Labels {
     this.#view = view;
     this.#last = last;
     this.#figure = figureMeasures(view.camera);
-    if (last.size > 1_000) last.clear();
+    if (last.size > 2_000) last.clear();
     for (const overlay of view.overlays) this.#taken.push({ ...overlay, kind: 'overlay' });
   }
 
@@ -110,11 +110,8 @@ export class Labels {
       const text = shorten(this.#context, each, NAME_WIDTH);
       return { text, places: namePlaces(feet, this.#context.measureText(text).width + 15, this.#figure) };
     });
-    for (const [index, { text, places }] of shapes.entries()) {
-      const place = this.#choose(`name ${index} ${person.id}`, places, person.id);
-      if (place) return { place, text };
-    }
-    return needed ? { place: shapes[0].places[0], text: shapes[0].text } : null;
+    return this.#fit(`name ${person.id}`, shapes, person.id)
+      ?? (needed ? { place: shapes[0].places[0], text: shapes[0].text } : null);
   }
 
   #bubblePlace(person, words, feet) {
@@ -123,20 +120,25 @@ export class Labels {
       const width = Math.max(...lines.map((each) => this.#context.measureText(each).width)) + 20;
       return { lines, places: bubblePlaces(feet, width, lines.length * LINE + 12, this.#figure).map((place) => this.#inView(place, feet)) };
     });
-    for (const [index, { lines, places }] of shapes.entries()) {
-      const place = this.#choose(`bubble ${index} ${person.id}`, places, person.id);
-      if (place) return { place, lines };
+    return this.#fit(`bubble ${person.id}`, shapes, person.id);
+  }
+
+  /** The first shape that has a place; a land's name is written over before something is left out. */
+  #fit(key, shapes, owner) {
+    for (const over of [null, 'land']) {
+      for (const [index, shape] of shapes.entries()) {
+        const place = this.#choose(`${key} ${index} ${over}`, shape.places, owner, over);
+        if (place) return { ...shape, place };
+      }
     }
-    const { lines, places } = shapes.at(-1);
-    // A land's name may be written over before something said is left out.
-    const place = places.find((each) => !this.#taken.some((other) => other.kind !== 'land' && inTheWay(each, other, person.id, 0)));
-    return place ? { place, lines } : null;
+    return null;
   }
 
   /** The first place that is free, or that was taken before and still is. */
-  #choose(key, places, owner) {
+  #choose(key, places, owner, over) {
     const last = this.#last.get(key) ?? 0;
-    const index = places.findIndex((place, at) => !this.#taken.some((other) => inTheWay(place, other, owner, at < last ? CALM : 0)));
+    const index = places.findIndex((place, at) => !this.#taken.some((other) =>
+      other.kind !== over && inTheWay(place, other, owner, at < last ? CALM : 0)));
     this.#last.set(key, Math.max(0, index));
     return places[index] ?? null;
   }
