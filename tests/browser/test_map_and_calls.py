@@ -86,7 +86,9 @@ async def test_mute_and_camera_in_a_call(server: Server, browse) -> None:
     async with browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob")
         await call(ann, bob, "video")
-        await expect(bob.find("call-panel", state="active")).to_have_class("call-panel with-picture", timeout=30_000)
+        await expect(bob.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
         audio = "window.hereabouts.call.localStream.getAudioTracks().map((track) => track.enabled)"
         assert await ann.page.evaluate(audio) == [True]
         await ann.find("call-mute").click()
@@ -114,10 +116,15 @@ async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None
         bob = await browser.registered("bob")
         await ann.find("tab-people").tap()
         await call(ann, bob, "video")
-        await expect(ann.find("call-panel", state="active")).to_have_class("call-panel with-picture", timeout=30_000)
+        await expect(ann.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
         await ann.find("tab-chat").tap()
         await ann.page.wait_for_timeout(400)  # the sheet slides
-        panel, sheet = await ann.find("call-panel").bounding_box(), await ann.page.locator(".chat").bounding_box()
+        panel, sheet = (
+            await ann.find("call-panel").bounding_box(),
+            await ann.page.locator(".chat").bounding_box(),
+        )
         assert panel and sheet and panel["y"] + panel["height"] <= sheet["y"]
         await ann.shot("call-sheet-phone")
 
@@ -132,5 +139,7 @@ async def test_a_call_that_finds_no_way_ends_and_says_why(server: Server, browse
         await call(ann, bob, "audio")
         await expect(ann.find("call-panel", state="connecting")).to_be_visible()
         for visitor, other in ((ann, "bob"), (bob, "ann")):
-            await expect(visitor.page.get_by_text(f"No direct way to {other} was found")).to_be_visible(timeout=40_000)
+            await expect(visitor.page.get_by_text(f"No direct way to {other} was found")).to_be_visible(
+                timeout=40_000
+            )
             await expect(visitor.find("call-panel")).to_have_count(0)
