@@ -6,7 +6,7 @@ const CELL = 1;
 const CELLS = CHUNK / CELL;
 // None at 0, which gradient noise takes at each lattice point.
 const LEVELS = [-0.63, -0.47, -0.31, -0.15, 0.02, 0.18, 0.34, 0.5, 0.66];
-const MAX_CHUNKS = 200;
+const MAX_CHUNKS = 1_000; // more than the widest view of a large screen
 
 /** A pseudo-random number in [0, 1) for a lattice point. Source: Hugo Elias' integer noise, mixed as in murmur3. */
 function hash(x, y) {
