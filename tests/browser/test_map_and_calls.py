@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from playwright.async_api import expect
@@ -18,12 +19,41 @@ globalThis.RTCPeerConnection = class extends Real {
 };
 """
 
+# Draws the words of a crowd, and says where figures and words are: [x, y, width, height] each.
+CROWD = """async ({ people, width }) => {
+  const { Labels } = await import('/static/js/map/labels.js');
+  const { Camera } = await import('/static/js/map/camera.js');
+  const { figureMeasures } = await import('/static/js/map/figures.js');
+  const camera = new Camera();
+  camera.resize(width, 800);
+  const boxes = [];
+  const context = new Proxy(new OffscreenCanvas(width, 800).getContext('2d'), {
+    get: (target, key) => (key === 'roundRect' ? (...box) => boxes.push(box.slice(0, 4))
+      : typeof target[key] === 'function' ? target[key].bind(target) : target[key]),
+    set: (target, key, value) => Reflect.set(target, key, value),
+  });
+  const colours = new Proxy({ text: 'sans-serif' }, { get: (target, key) => target[key] ?? '#000' });
+  const labels = new Labels(context, { camera, colours, overlays: [], now: 0 }, new Map());
+  const figures = people.map(([x, y], id) => ({ person: { id, x, y }, label: `Somebody ${id}`, self: !id, hovered: false, opacity: 1 }));
+  for (const figure of figures) labels.keepFigure(figure);
+  for (const figure of figures) labels.name(figure);
+  for (const { person } of figures) labels.bubble(person, `words of number ${person.id}`, 9_000);
+  const { size, top } = figureMeasures(camera);
+  const bodies = figures.map(({ person }) => camera.toScreen(person)).map(({ x, y }) => [x - 9 * size, y - top + 5, 18 * size, top - 5]);
+  return [bodies, boxes];
+}"""
+
 
 async def where(watcher: Socket, username: str) -> tuple[float, float]:
     """Where somebody stands in the eyes of another."""
     await watcher.send(type="update_location", x=0, y=0, radius=50)
     seen = await watcher.next("nearby_users")
     return next((user["x"], user["y"]) for user in seen["users"] if user["username"] == username)
+
+
+def overlap(a: list[float], b: list[float]) -> bool:
+    """Do two boxes, each x, y, width and height, have a part in common?"""
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 async def call(caller: Visitor, callee: Visitor, kind: str) -> None:
@@ -60,6 +90,24 @@ async def test_walking_by_keys(server: Server, browse) -> None:
         await ann.find("chat-input").press_sequentially("sad was", delay=60)
         await expect(ann.find("chat-input")).to_have_value("sad was")
         assert await walk() == aslant
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("width", [764, 390])
+async def test_words_on_the_map_cover_nobody(server: Server, browse, width: int) -> None:
+    """However people stand, no name and nothing said lies over a figure or over other words; most names are there."""
+    async with browse(server) as browser:
+        ann = await browser.visit("ann")
+        chance = random.Random(7)
+        for count in (2, 5, 9):
+            for _ in range(10):
+                people = [[0, 0]] + [[chance.uniform(-9, 9), chance.uniform(-9, 9)] for _ in range(count - 1)]
+                bodies, words = await ann.page.evaluate(CROWD, {"people": people, "width": width})
+                # One's own name is always there: where it has no place it may lie over something.
+                for at, word in enumerate(words[1:], 1):
+                    assert not any(overlap(word, body) for body in bodies)
+                    assert not any(overlap(word, other) for other in words[1:at])
+                assert len(words) >= count
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -23,7 +23,9 @@ export function callEnding({ endReason, direction, error, startedAt, seconds }, 
     case 'no_route': return startedAt === null
       ? `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`
       : `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
-    case 'hangup': return startedAt === null ? `${name} hung up before you were connected` : `Call with ${name} ended after ${duration(seconds)}`;
+    case 'hangup': return startedAt === null
+      ? `The call with ${name} ended before you were connected`
+      : `Call with ${name} ended after ${duration(seconds)}`;
     case 'cancelled': return direction === 'incoming' ? `Missed call from ${name}` : 'Call cancelled';
     case 'rejected': return direction === 'incoming' ? `You declined ${name}’s call` : `${name} declined`;
     case 'no_answer': return direction === 'incoming' ? `Missed call from ${name}` : `${name} did not answer`;

@@ -116,7 +116,7 @@ export class Call extends Emitter {
 
   hangUp() {
     if (this.id) this.#signal.notify('call_hangup', { call_id: this.id });
-    this.#end(this.startedAt === null ? 'cancelled' : 'hangup');
+    this.#end(this.startedAt === null && this.direction === 'outgoing' ? 'cancelled' : 'hangup');
   }
 
   /** @param {boolean} on */
