@@ -156,13 +156,29 @@ async def test_a_lost_server_is_said_and_come_back_to(server: Server, browse, ne
         await expect(ann.find("message", state="sent")).to_have_count(1)
         await server.app.stop()
         await expect(ann.find("connection-state").first).not_to_contain_text("Connected")
+        await expect(ann.find("lost")).to_contain_text("The server is restarting")
         await say(ann, "meanwhile")
         await server.start_again()
         await expect(ann.find("message", state="sent")).to_have_count(2, timeout=30_000)
         await expect(ann.find("connection-state").first).to_contain_text("Connected")
+        await expect(ann.find("lost")).to_have_count(0)
+        await expect(ann.page.get_by_text("Connected again")).to_be_visible()
         person = await server.person("reader")
         land = (await person.ok("GET", "/lands"))["lands"][0]["id"]
         history = await person.ok("GET", f"/chat/sessions/{land}/messages")
         assert [message["content"] for message in history["messages"]] == ["meanwhile", "before"]
         # While nobody answered, the browser itself complained of each try.
         ann.complaints = [text for text in ann.complaints if "ERR_CONNECTION_REFUSED" not in text]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_page_opened_while_the_server_is_away_waits_for_it(server: Server, browse) -> None:
+    """It says that nobody answers, tries again by itself, and is signed in as before."""
+    async with browse(server) as browser:
+        ann = await browser.registered("ann")
+        await ann.page.route("**/auth/refresh", lambda route: route.abort())
+        await ann.page.reload()
+        await expect(ann.page.get_by_text("The server cannot be reached just now")).to_be_visible()
+        await ann.page.unroute("**/auth/refresh")
+        await expect(ann.find("map")).to_be_visible(timeout=15_000)
+        ann.complaints = [text for text in ann.complaints if "ERR_FAILED" not in text]

@@ -9,6 +9,11 @@ import { callEnding, inWords } from './words.js';
 import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
+const RETRY_MS = 4_000;
+const LETTER_MS = 70; // and so much longer for a long one
+
+/** How long the connection may be away before the map says so. */
+export const AWAY_MS = 1_500;
 
 /** What stands for an id in `openRoom`: wherever one stands, and one that is being opened. */
 export const HERE = 'here';
@@ -19,6 +24,7 @@ export const OPENING = 'opening';
  */
 export class App extends Emitter {
   #lastNotice = 0;
+  #retry = null;
 
   constructor() {
     super();
@@ -37,17 +43,22 @@ export class App extends Emitter {
     this.menu = null; // {person, x, y}
     this.claiming = false;
     this.notices = [];
+    /** Since when there is no connection, in local milliseconds; and whether there was one in this login. */
+    this.awaySince = null;
+    this.wasConnected = false;
     this.#listen();
   }
 
   /** Takes up an earlier login, if there is one. */
   async start() {
-    this.set({ phase: 'starting' });
+    if (this.phase !== 'unreachable') this.set({ phase: 'starting' });
+    clearTimeout(this.#retry);
     try {
       if (!(await this.hereabouts.auth.restore())) this.set({ phase: 'signed_out' });
     } catch (error) {
       if (!error.transient) throw error;
       this.set({ phase: 'unreachable' });
+      this.#retry = setTimeout(() => this.start(), RETRY_MS);
     }
   }
 
@@ -85,7 +96,8 @@ export class App extends Emitter {
   notice(text, tone = 'info') {
     const notice = { id: ++this.#lastNotice, text, tone };
     this.set({ notices: [...this.notices, notice] });
-    setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }), NOTICE_MS);
+    setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }),
+      Math.max(NOTICE_MS, text.length * LETTER_MS));
   }
 
   /**
@@ -109,7 +121,7 @@ export class App extends Emitter {
     for (const model of [this.people, this.lands, this.world, this.conversations]) model.on('changed', changed);
     auth.on('signed_in', () => this.#signedIn());
     auth.on('signed_out', ({ reason }) => this.#signedOut(reason));
-    chat.on('state', changed);
+    chat.on('state', ({ state }) => this.#connectionChanged(state));
     // Only what has no answer fails without a `ref`: typing, which is nobody's concern but a developer's.
     chat.on('error', ({ ref, message }) => ref ?? console.warn('refused:', message));
     signal.on('call', (call) => {
@@ -126,6 +138,13 @@ export class App extends Emitter {
     globalThis.addEventListener('online', () => this.hereabouts.retryNow());
   }
 
+  #connectionChanged(state) {
+    if (state === 'open' && this.wasConnected && this.awaySince < Date.now() - AWAY_MS) this.notice('Connected again');
+    this.awaySince = state === 'open' ? null : this.awaySince ?? Date.now();
+    this.wasConnected ||= state === 'open';
+    this.emit('changed');
+  }
+
   #signedIn() {
     this.people.learn(this.hereabouts.user);
     this.world.start();
@@ -140,6 +159,7 @@ export class App extends Emitter {
   }
 
   #signedOut(reason) {
+    Object.assign(this, { awaySince: null, wasConnected: false });
     this.world.stop();
     for (const model of [this.people, this.lands, this.conversations]) model.reset();
     this.set({ phase: 'signed_out', signedOutReason: reason, dialog: null, menu: null, claiming: false });

@@ -14,13 +14,17 @@ export class Conversation {
   #api;
   #people;
   #selfId;
+  #marks;
+  #watchedFrom = null; // the first seq from which on no reading was missed
   #bySeq = new Map();
   #pending = new Map(); // client_id → Row
 
-  constructor({ api, people, selfId, id, kind }) {
+  /** @param {{marks: import('./read-marks.js').ReadMarks, kind: 'land'|'private'|'group'}} of */
+  constructor({ api, people, selfId, marks, id, kind }) {
     this.#api = api;
     this.#people = people;
     this.#selfId = selfId;
+    this.#marks = marks;
     this.id = id;
     this.kind = kind;
     this.name = null;
@@ -28,13 +32,14 @@ export class Conversation {
     this.lastSeq = 0;
     this.readSeq = 0;
     this.lastMessage = null;
+    this.turn = 0; // where it stands in the list: the highest first
     this.loaded = false;
     this.loading = false;
     this.error = null;
     this.present = new Map(); // user_id → username, of a land
     this.presentCount = 0;
     this.typing = new Map(); // user_id → timer
-    this.readBy = new Map(); // user_id → seq
+    this.readBy = kind === 'land' ? new Map() : marks.of(id); // user_id → seq
     this.nextBefore = undefined;
     this.draft = '';
   }
@@ -45,7 +50,16 @@ export class Conversation {
     if (session.members) this.members = session.members.map((member) => this.#people.learn(member).id);
     this.lastSeq = Math.max(this.lastSeq, session.last_seq ?? 0);
     this.readSeq = Math.max(this.readSeq, session.read_seq ?? 0);
-    if (session.last_message) this.lastMessage = session.last_message;
+    if (session.last_message && session.last_message.seq >= (this.lastMessage?.seq ?? 0)) {
+      this.lastMessage = session.last_message;
+      this.#wrote(session.last_message);
+    }
+    this.#watchedFrom ??= this.lastSeq + 1;
+  }
+
+  /** The connection is a new one: what was read between it and the last was not told. */
+  unwatched() {
+    this.#watchedFrom = null;
   }
 
   get unread() {
@@ -64,9 +78,19 @@ export class Conversation {
     return `${names.slice(0, GROUP_NAMES).join(', ')} and ${names.length - GROUP_NAMES} more`;
   }
 
-  /** When something last happened here, for the order of the list. */
+  /** When something was last said here, empty if never. */
   get latestAt() {
     return this.lastMessage?.created_at ?? '';
+  }
+
+  /**
+   * Whether a message of one's own was read by somebody, as far as can be known: reading is told
+   * as it happens, and what happened while nobody listened here may have been missed.
+   * @returns {'read'|'unread'|'unknown'}
+   */
+  readingOf(seq) {
+    if (this.readersOf(seq).length) return 'read';
+    return this.#watchedFrom !== null && seq >= this.#watchedFrom ? 'unread' : 'unknown';
   }
 
   get hasOlder() {
@@ -114,6 +138,7 @@ export class Conversation {
       this.#pending.set(message.client_id, row);
     } else {
       this.#pending.delete(message.client_id);
+      this.#watchedFrom ??= row.seq;
       this.receive(row);
     }
   }
@@ -153,7 +178,14 @@ export class Conversation {
   }
 
   #readTo(userId, seq) {
-    this.readBy.set(userId, Math.max(this.readBy.get(userId) ?? 0, seq));
+    if (seq <= (this.readBy.get(userId) ?? 0)) return;
+    this.readBy.set(userId, seq);
+    if (this.kind !== 'land') this.#marks.keep(this.id, this.readBy);
+  }
+
+  /** Who writes has read what came before, which is known of old messages too. */
+  #wrote({ sender_id: senderId, seq }) {
+    if (senderId && senderId !== this.#selfId) this.#readTo(senderId, seq);
   }
 
   #put(message) {
@@ -161,8 +193,7 @@ export class Conversation {
     const state = message.deleted || known?.state === 'deleted' ? 'deleted' : 'sent';
     const key = known?.key ?? message.client_id ?? `seq-${message.seq}`;
     if (message.sender_id) this.#people.learn({ id: message.sender_id, username: message.sender_username });
-    // Who writes has read what came before, which is known of old messages too.
-    if (message.sender_id && message.sender_id !== this.#selfId) this.#readTo(message.sender_id, message.seq);
+    this.#wrote(message);
     this.#bySeq.set(message.seq, { ...known, ...message, key, state });
   }
 

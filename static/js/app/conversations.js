@@ -3,6 +3,7 @@
 
 import { Emitter } from '../client/index.js';
 import { Conversation } from './conversation.js';
+import { ReadMarks } from './read-marks.js';
 
 const MOST_ATTENDED = 50; // sessions whose presence is followed, the latest
 
@@ -11,6 +12,7 @@ export class Conversations extends Emitter {
   #people;
   #byId = new Map();
   #attended = new Set(); // room ids
+  #turn = 0; // of the conversation that something last happened in
   #wantedLand = null;
   #moving = false;
 
@@ -29,7 +31,7 @@ export class Conversations extends Emitter {
   get list() {
     return [...this.#byId.values()]
       .filter(({ kind }) => kind !== 'land')
-      .sort((a, b) => b.latestAt.localeCompare(a.latestAt));
+      .sort((a, b) => b.turn - a.turn);
   }
 
   get unread() {
@@ -60,7 +62,9 @@ export class Conversations extends Emitter {
   }
 
   async leaveGroup(conversation) {
-    await this.#hereabouts.api.removeMember(conversation.id, this.#hereabouts.user.id);
+    const { api, user } = this.#hereabouts;
+    await api.removeMember(conversation.id, user.id);
+    new ReadMarks(user.id).forget(conversation.id);
     this.#drop(conversation.id);
   }
 
@@ -155,13 +159,19 @@ export class Conversations extends Emitter {
     });
 
     chat.on('synced', ({ sessions }) => this.#synced(sessions));
+    chat.on('connected', () => {
+      for (const conversation of this.#byId.values()) conversation.unwatched();
+    });
     chat.on('session_created', ({ session }) => this.#take(session));
     chat.on('message', (message) => this.#message(message));
     chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
     chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
     // Unasked: the land's owner took one off the guest list. Who walks out is not `here` any more.
     chat.on('left_room', ({ room_id: roomId }) => roomId === this.here?.id && this.#drop(roomId));
-    inRoom('outgoing', (conversation, message) => conversation.outgoing(message));
+    inRoom('outgoing', (conversation, message) => {
+      if (message.state === 'sent' && message.seq > conversation.lastSeq) conversation.turn = ++this.#turn;
+      conversation.outgoing(message);
+    });
     inRoom('message_deleted', (conversation, { seq }) => conversation.deleted(seq));
     inRoom('read', (conversation, { user_id: userId, seq }) => conversation.read(userId, seq));
     inRoom('joined_room', (conversation, { members, member_count: count }) => this.#setPresent(conversation, members, count));
@@ -188,14 +198,28 @@ export class Conversations extends Emitter {
   #synced(sessions) {
     const own = sessions.filter(({ kind }) => kind !== 'land');
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
+    this.#order(own);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
     // What was deleted while the connection was away shows in the newest page.
     for (const conversation of this.#byId.values()) if (conversation.loaded) this.load(conversation);
     this.emit('changed');
   }
 
+  /**
+   * The server's order, the latest first, which knows when an empty session was made; on top of it
+   * what happened while the list was on its way.
+   */
+  #order(sessions) {
+    const upToDate = ({ id, last_seq: seq }) => this.#byId.get(id).lastSeq <= seq;
+    const listed = sessions.filter(upToDate).map(({ id }) => this.#byId.get(id));
+    const known = new Set(listed);
+    const fresher = this.list.filter((conversation) => !known.has(conversation));
+    for (const conversation of [...fresher, ...listed].reverse()) conversation.turn = ++this.#turn;
+  }
+
   async #message(message) {
     const conversation = this.#byId.get(message.room_id) ?? await this.#unknown(message.room_id);
+    if (conversation && message.seq >= conversation.lastSeq) conversation.turn = ++this.#turn;
     conversation?.receive(message);
     this.emit('changed');
     if (conversation) this.emit('message', { conversation, message });
@@ -245,7 +269,9 @@ export class Conversations extends Emitter {
   #conversation(id, kind) {
     if (!this.#byId.has(id)) {
       const { api, user } = this.#hereabouts;
-      this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, id, kind }));
+      const marks = new ReadMarks(user.id);
+      this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, marks, id, kind }));
+      this.#byId.get(id).turn = ++this.#turn;
     }
     return this.#byId.get(id);
   }

@@ -18,9 +18,14 @@ export function inWords({ code, message, retryAfter, retry_after: seconds = retr
 }
 
 /** @param {import('../client/index.js').Call} call  ended @param {string} name of the other */
-export function callEnding({ endReason, direction, error, seconds }, name) {
+export function callEnding({ endReason, direction, error, startedAt, seconds }, name) {
   switch (endReason) {
-    case 'hangup': return `Call with ${name} ended after ${duration(seconds)}`;
+    case 'no_route': return startedAt === null
+      ? `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`
+      : `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
+    case 'hangup': return startedAt === null
+      ? `The call with ${name} ended before you were connected`
+      : `Call with ${name} ended after ${duration(seconds)}`;
     case 'cancelled': return direction === 'incoming' ? `Missed call from ${name}` : 'Call cancelled';
     case 'rejected': return direction === 'incoming' ? `You declined ${name}’s call` : `${name} declined`;
     case 'no_answer': return direction === 'incoming' ? `Missed call from ${name}` : `${name} did not answer`;
@@ -41,7 +46,7 @@ export function duration(seconds) {
   return hours ? `${hours}:${pad(minutes)}:${pad(seconds % 60)}` : `${minutes}:${pad(seconds % 60)}`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const fullDate = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
 

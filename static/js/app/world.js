@@ -6,6 +6,7 @@
 // land underfoot are different.
 
 import { Emitter } from '../client/index.js';
+import { keepApart } from './hues.js';
 
 export const EARSHOT = 10;
 const SIGHT = 50; // the widest radius the server answers
@@ -175,6 +176,8 @@ export class World extends Emitter {
       this.people.set(id, person);
     }
     for (const person of this.people.values()) if (!seen.has(person.id)) person.leftAt ??= now;
+    // In the order they came, so that nobody changes colour for a newcomer.
+    keepApart([this.#hereabouts.user.id, ...[...this.people.values()].sort((a, b) => a.seenAt - b.seenAt).map(({ id }) => id)]);
     this.emit('changed');
   }
 }

@@ -9,6 +9,11 @@ import { Emitter } from './emitter.js';
 import { HereaboutsError } from './errors.js';
 import { openCamera, openMedia } from './media.js';
 
+/** How long the two may look for a way to each other, at first and after each loss, and how often anew. */
+const CONNECT_MS = 20_000;
+const MAX_RESTARTS = 3;
+const SAME_TIME_MS = 3_000; // both sides give up at the same time, roughly
+
 /**
  * @typedef {'dialing'|'ringing'|'connecting'|'active'|'reconnecting'|'ended'} CallState
  *
@@ -22,6 +27,9 @@ export class Call extends Emitter {
   #makingOffer = false;
   #ignoredOffer = false;
   #tracksAdded = false;
+  #searchingSince = null; // local milliseconds, while there is no way to the other side
+  #searchTimer = null;
+  #restarts = 0;
 
   /**
    * @param {import('./signal.js').SignalSocket} signal
@@ -40,7 +48,7 @@ export class Call extends Emitter {
     this.remoteUser = remoteUser;
     /** @type {CallState} */
     this.state = direction === 'incoming' ? 'ringing' : 'dialing';
-    /** The contract's reason, or an error code (`busy`, `offline`, `media`…), once `ended`. */
+    /** The contract's reason, an error code (`busy`, `offline`, `media`…), or `no_route`, once `ended`. */
     this.endReason = null;
     /** @type {HereaboutsError|null} why it could not be, when that was an error */
     this.error = null;
@@ -108,7 +116,7 @@ export class Call extends Emitter {
 
   hangUp() {
     if (this.id) this.#signal.notify('call_hangup', { call_id: this.id });
-    this.#end(this.startedAt === null ? 'cancelled' : 'hangup');
+    this.#end(this.startedAt === null && this.direction === 'outgoing' ? 'cancelled' : 'hangup');
   }
 
   /** @param {boolean} on */
@@ -166,7 +174,7 @@ export class Call extends Emitter {
     switch (frame.type) {
       case 'call_started': return this.#start();
       case 'call_rejected': return this.#end('rejected');
-      case 'call_ended': return this.#end(frame.reason);
+      case 'call_ended': return this.#end(this.#gaveUpToo(frame.reason) ? 'no_route' : frame.reason);
       case 'peer_reconnecting': return this.#setState('reconnecting');
       case 'peer_reconnected': return this.#restart();
       case 'offer': return this.#answer(frame.sdp);
@@ -184,6 +192,7 @@ export class Call extends Emitter {
 
   async #start() {
     this.#setState('connecting');
+    this.#search();
     const peer = new RTCPeerConnection({ iceServers: await this.#iceServers() });
     if (this.state === 'ended') return peer.close();
     this.peer = peer;
@@ -244,12 +253,40 @@ export class Call extends Emitter {
     switch (this.peer.connectionState) {
       case 'connected':
         this.startedAt ??= Date.now();
+        this.#found();
         return this.#setState('active');
       case 'disconnected':
+        this.#search();
         return this.#setState('reconnecting');
       case 'failed':
-        return this.#restart();
+        this.#search();
+        return this.#restarts++ < MAX_RESTARTS ? this.#restart() : this.#giveUp();
     }
+  }
+
+  /** Looks for a way to the other side, for a time. */
+  #search() {
+    this.#searchingSince ??= Date.now();
+    this.#searchTimer ??= setTimeout(() => this.#giveUp(), CONNECT_MS);
+  }
+
+  #found() {
+    clearTimeout(this.#searchTimer);
+    this.#searchTimer = null;
+    this.#searchingSince = null;
+    this.#restarts = 0;
+  }
+
+  #giveUp() {
+    if (this.state === 'ended') return;
+    this.#signal.notify('call_hangup', { call_id: this.id });
+    this.#end('no_route');
+  }
+
+  /** @returns {boolean} whether the other side hung up since it found no way here, as was about to be found out */
+  #gaveUpToo(reason) {
+    return reason === 'hangup' && this.#searchingSince !== null
+      && Date.now() - this.#searchingSince > CONNECT_MS - SAME_TIME_MS;
   }
 
   #restart() {
@@ -269,6 +306,7 @@ export class Call extends Emitter {
 
   #end(reason) {
     if (this.state === 'ended') return;
+    clearTimeout(this.#searchTimer);
     this.endedAt = Date.now();
     this.endReason = reason;
     for (const track of this.localStream.getTracks()) track.stop();

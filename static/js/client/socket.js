@@ -46,6 +46,8 @@ export class ReconnectingSocket extends Emitter {
     this.state = 'closed';
     /** When the next attempt begins, while `waiting`. */
     this.retryAt = null;
+    /** The code that the last connection closed with, 1012 for a server that restarts. */
+    this.closeCode = null;
   }
 
   /** Connects, and keeps connecting until `close()` or the end of the login. */
@@ -166,6 +168,8 @@ export class ReconnectingSocket extends Emitter {
   }
 
   #closed(code, reason) {
+    // What follows fails for the same reason: only a connection that was there says why it went.
+    if (this.state === 'open') this.closeCode = code;
     this.#drop();
     if (code === CLOSE_LOGGED_OUT) {
       this.#setState('closed');

@@ -1,11 +1,14 @@
 // What part of the world the canvas shows: a centre and a scale, following the
 // user's avatar unless the map was dragged away from it.
 
+import { figureMeasures } from './figures.js';
+
 const MIN_SCALE = 3; // pixels a unit
 const MAX_SCALE = 40;
 const DEFAULT_SCALE = 17;
 const NARROW_SCALE = 12; // on a phone, so that earshot and a little more is in view
 const NARROW = 500;
+const NAME_ROOM = 30; // pixels below the feet
 const FOLLOW_RATE = 6; // the share of the remaining way closed in a second, roughly
 
 export class Camera {
@@ -16,7 +19,7 @@ export class Camera {
     this.width = 1; // CSS pixels
     this.height = 1;
     this.following = true;
-    /** Pixels that something lies over: the land's name, the phone's sheet. */
+    /** Pixels that something lies over, on a phone: the land's name or a call, the sheet. */
     this.covered = { above: 0, below: 0 };
   }
 
@@ -59,9 +62,11 @@ export class Camera {
     this.y += before.y - after.y;
   }
 
-  /** The pixel that the centre of the view falls on. */
+  /** The pixel that the centre of the view falls on: between a sheet and what is above it, a whole figure and its name. */
   get middle() {
-    return { x: this.width / 2, y: (this.covered.above + this.height - this.covered.below) / 2 };
+    const { above, below } = this.covered;
+    const figure = below ? figureMeasures(this).top - NAME_ROOM : 0;
+    return { x: this.width / 2, y: (above + figure + this.height - below) / 2 };
   }
 
   toScreen({ x, y }) {

@@ -1,33 +1,40 @@
 // The people on the map: a small figure each, in the person's colour, that
 // strides when it walks and looks where it goes.
 
-import { hueOf } from './palette.js';
+import { hueOf } from '../app/hues.js';
 
-const SIZE = 1.25; // of the drawing below, which is in pixels
+// Of the drawing below, which is in pixels: it grows with the map, less than the map does.
+const SIZE_PER_SCALE = 1.25 / 17;
+const SMALLEST = 1;
+const LARGEST = 1.5;
 const HEAD = 8;
 
-/** How far above the feet a figure's middle is, where a click on it is aimed; and how far that may miss. */
-export const FIGURE_MIDDLE = 22;
-export const FIGURE_REACH = 28;
-
-/** How far above the feet there is room for words. */
-export const FIGURE_TOP = 56;
+/**
+ * @param {import('./camera.js').Camera} camera
+ * @returns {{size: number, top: number, middle: number, reach: number}} how far above the feet there is room
+ *   for words, and a figure's middle, where a click on it is aimed; how far that may miss
+ */
+export function figureMeasures({ scale }) {
+  const size = Math.min(LARGEST, Math.max(SMALLEST, scale * SIZE_PER_SCALE));
+  return { size, top: 45 * size, middle: 18 * size, reach: 22 * size };
+}
 
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {object} view  of Scene.draw
- * @param {{person: object, self: boolean, inEarshot?: boolean, hovered: boolean}} figure
+ * @param {{person: object, self: boolean, inEarshot?: boolean, hovered: boolean, opacity: number}} figure
  */
 export function drawFigure(context, view, figure) {
   const { camera, colours, now, still } = view;
   const { person } = figure;
   const feet = camera.toScreen(person);
+  const { size } = figureMeasures(camera);
   if (!camera.shows(feet)) return;
   const stride = person.moving && !still ? Math.sin(now / 75) : 0;
   context.save();
   context.translate(feet.x, feet.y);
-  context.scale(SIZE, SIZE);
-  context.globalAlpha = Math.max(0, person.opacity);
+  context.scale(size, size);
+  context.globalAlpha = figure.opacity;
   drawShadow(context, colours, figure);
   drawBody(context, colours, colours.hues[hueOf(person.id)], stride, Math.cos(person.heading ?? 0) * 2.5);
   context.restore();

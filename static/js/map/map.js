@@ -4,7 +4,7 @@
 // frame and tells the app what was chosen.
 
 import { Camera } from './camera.js';
-import { FIGURE_MIDDLE, FIGURE_REACH } from './figures.js';
+import { figureMeasures } from './figures.js';
 import { attachInput } from './input.js';
 import { Palette } from './palette.js';
 import { Scene } from './scene.js';
@@ -32,6 +32,8 @@ export class WorldMap {
     this.#context = canvas.getContext('2d', { alpha: false });
     this.#app = app;
     this.camera = new Camera();
+    /** Parts of the page over the map, in its pixels: words keep clear of them. */
+    this.overlays = [];
     this.camera.centreOn(app.world.self);
     this.#detach = attachInput(canvas, {
       claiming: () => app.claiming,
@@ -84,6 +86,8 @@ export class WorldMap {
       typing: new Set(conversations.here?.typing.keys()),
       claim: this.#app.claiming ? this.#claim : null,
       hovered: this.#hovered?.id ?? null,
+      overlays: this.overlays,
+      connected: hereabouts.chat.state === 'open',
       now,
       still: this.#still.matches,
     });
@@ -91,10 +95,11 @@ export class WorldMap {
   }
 
   #personAt(point) {
-    const reach = ({ x, y }) => Math.hypot(x - point.x, y - FIGURE_MIDDLE - point.y);
+    const { middle, reach } = figureMeasures(this.camera);
+    const miss = ({ x, y }) => Math.hypot(x - point.x, y - middle - point.y);
     return this.#app.world.nearby
-      .map((person) => ({ person, distance: reach(this.camera.toScreen(person)) }))
-      .filter(({ distance }) => distance < FIGURE_REACH)
+      .map((person) => ({ person, distance: miss(this.camera.toScreen(person)) }))
+      .filter(({ distance }) => distance < reach)
       .sort((a, b) => a.distance - b.distance)[0]?.person ?? null;
   }
 

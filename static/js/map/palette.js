@@ -1,14 +1,7 @@
 // The map's colours, read from the style sheet, so that the canvas follows the
-// page between light and dark; and a steady colour for each person.
+// page between light and dark.
 
-const HUES = 9;
-
-/** @returns {number} 0 to 8, the same for the same id everywhere: `--hue-N` in tokens.css */
-export function hueOf(id) {
-  let sum = 0;
-  for (const letter of String(id)) sum = (Math.imul(sum, 31) + letter.codePointAt(0)) >>> 0;
-  return sum % HUES;
-}
+import { HUES } from '../app/hues.js';
 
 export class Palette {
   #colours = null;

@@ -4,15 +4,20 @@
 import { EARSHOT } from '../app/world.js';
 import { drawFigure } from './figures.js';
 import { Labels } from './labels.js';
-import { hueOf } from './palette.js';
+import { hueOf } from '../app/hues.js';
 import { Terrain } from './terrain.js';
+import { shorten } from './text.js';
 
-const LABEL_MIN_PIXELS = 46;
+const LABEL_MIN = { width: 46, height: 44 }; // pixels in view
+const LABEL_INSET = 10;
+const STALE_OPACITY = 0.45; // of people whose positions are not heard of any more
 const EARSHOT_CORNER = 2.2; // units
+const TYPING = { text: '…', until: Infinity };
 const TUFTS_FROM = 6; // pixels a unit: smaller, they are dust
 
 export class Scene {
   #terrain = new Terrain();
+  #labelPlaces = new Map();
 
   /**
    * @param {CanvasRenderingContext2D} context  scaled to CSS pixels
@@ -26,6 +31,8 @@ export class Scene {
    * @param {Set<string>} view.typing  ids of those who type here
    * @param {{x: number, y: number, width: number, height: number, free: boolean}|null} view.claim
    * @param {string|null} view.hovered  a person's id
+   * @param {{x: number, y: number, width: number, height: number}[]} view.overlays  parts of the page over the map
+   * @param {boolean} view.connected  whether what is known of others is of now
    * @param {number} view.now  milliseconds
    * @param {boolean} view.still  motion is not wanted
    */
@@ -35,10 +42,10 @@ export class Scene {
       .filter(({ rect }) => onScreen(rect, view.camera));
     for (const { land, rect } of lands) drawLand(context, view, land, rect);
     drawEarshot(context, view);
-    for (const { land, rect } of lands) drawLandName(context, view, land, rect);
+    const landNames = lands.map(({ land, rect }) => drawLandName(context, view, land, rect)).filter(Boolean);
     if (view.world.target) drawTarget(context, view);
     if (view.claim) drawClaim(context, view);
-    drawPeople(context, view);
+    drawPeople(context, view, landNames, this.#labelPlaces);
   }
 
   /** The open ground alone. */
@@ -98,24 +105,55 @@ function drawLand(context, { colours, world }, land, rect) {
   context.restore();
 }
 
-function drawLandName(context, { colours, user, name }, land, rect) {
-  if (rect.width < LABEL_MIN_PIXELS) return;
+/** @returns {object|null} the box that the words take, if they have a place in what is seen of the land */
+function drawLandName(context, { camera, colours, user, name, overlays }, land, rect) {
+  const seen = seenPart(camera, rect);
+  if (seen.width < LABEL_MIN.width || seen.height < LABEL_MIN.height) return null;
+  const owner = land.owner_id === user.id ? 'your land' : name(land.owner_id);
+  const about = land.access === 'invited' ? `${owner}, by invitation` : owner;
+  const widest = seen.width - 2 * LABEL_INSET;
   context.save();
-  context.beginPath();
-  context.rect(rect.x, rect.y, rect.width, rect.height);
-  context.clip();
-  // The label keeps to the visible part of a land wider than the view.
-  const x = Math.max(rect.x, 0) + 10;
-  const y = Math.max(rect.y, 0) + 10;
   context.textBaseline = 'top';
   context.fillStyle = colours.ink;
-  context.font = `650 14px ${colours.display}`;
-  context.fillText(land.name, x, y);
-  context.globalAlpha = 0.72;
-  context.font = `500 11.5px ${colours.text}`;
-  const owner = land.owner_id === user.id ? 'your land' : name(land.owner_id);
-  context.fillText(land.access === 'invited' ? `${owner}, by invitation` : owner, x, y + 18);
+  const fonts = [`650 14px ${colours.display}`, `500 11.5px ${colours.text}`];
+  const lines = [land.name, about].map((text, index) => {
+    context.font = fonts[index];
+    const shown = shorten(context, text, widest);
+    return { shown, width: context.measureText(shown).width };
+  });
+  const box = labelBox(seen, Math.max(...lines.map(({ width }) => width)), overlays);
+  if (box) {
+    context.font = fonts[0];
+    context.fillText(lines[0].shown, box.x, box.y);
+    context.globalAlpha = 0.72;
+    context.font = fonts[1];
+    context.fillText(lines[1].shown, box.x, box.y + 18);
+  }
   context.restore();
+  return box;
+}
+
+function seenPart(camera, rect) {
+  const x = Math.max(rect.x, 0);
+  const y = Math.max(rect.y, 0);
+  return {
+    x,
+    y,
+    width: Math.min(rect.x + rect.width, camera.width) - x,
+    height: Math.min(rect.y + rect.height, camera.height - camera.covered.below) - y,
+  };
+}
+
+/** In a corner of what is seen of the land, the upper left one first, where no part of the page lies over it. */
+function labelBox(seen, width, overlays) {
+  const height = 32;
+  const right = seen.x + seen.width - width - LABEL_INSET;
+  const bottom = seen.y + seen.height - height - LABEL_INSET;
+  const [x, y] = [seen.x + LABEL_INSET, seen.y + LABEL_INSET];
+  const free = (box) => !overlays.some((over) => box.x - 6 < over.x + over.width && over.x < box.x + width + 6
+    && box.y - 6 < over.y + over.height && over.y < box.y + height + 6);
+  return [{ x, y }, { x: right, y }, { x, y: bottom }, { x: right, y: bottom }]
+    .map((corner) => ({ ...corner, width, height })).find(free) ?? null;
 }
 
 /** Distance is the larger of the two offsets, so that earshot is a square, not a disc. */
@@ -169,25 +207,31 @@ function drawClaim(context, { camera, colours, claim }) {
   context.restore();
 }
 
-function drawPeople(context, view) {
-  const { world, user, name, typing, hovered } = view;
+function drawPeople(context, view, landNames, labelPlaces) {
+  const { camera, world, user, name, typing, hovered, connected } = view;
   const others = [...world.people.values()].map((person) => ({
     person,
     label: name(person.id),
     inEarshot: person.distance <= EARSHOT,
     self: false,
+    hovered: person.id === hovered,
+    opacity: Math.max(0, person.opacity) * (connected ? 1 : STALE_OPACITY),
   }));
-  const figures = [...others, { person: { ...world.self, id: user.id, opacity: 1 }, label: name(user.id), self: true }];
+  const self = { person: { ...world.self, id: user.id }, label: name(user.id), self: true, hovered: false, opacity: 1 };
+  const figures = [...others, self].filter(({ person }) => camera.shows(camera.toScreen(person)));
   // Whoever stands lower on the screen stands in front.
   figures.sort((a, b) => a.person.y - b.person.y);
-  for (const figure of figures) drawFigure(context, view, { ...figure, hovered: figure.person.id === hovered });
+  for (const figure of figures) drawFigure(context, view, figure);
 
-  // Words over the figures, one's own name first and the rest making room.
-  const labels = new Labels(context, view);
-  for (const figure of [...figures].sort((a, b) => b.self - a.self)) labels.name(figure);
-  for (const { person } of figures.reverse()) {
-    const speech = world.speech.get(person.id);
-    if (speech) labels.bubble(person, speech.text, speech.until);
-    else if (typing.has(person.id)) labels.bubble(person, '…', Infinity);
+  const labels = new Labels(context, view, labelPlaces);
+  for (const figure of figures) labels.keepFigure(figure);
+  for (const box of landNames) labels.keepLand(box);
+  // The best places are for oneself, for whoever is pointed at, and then for who is nearest.
+  const rank = ({ self: own, hovered: shown, person }) => (own ? -2 : shown ? -1 : person.distance);
+  for (const figure of [...figures].sort((a, b) => rank(a) - rank(b))) labels.name(figure);
+  const said = figures.map(({ person }) => ({ person, speech: world.speech.get(person.id) ?? (typing.has(person.id) && TYPING) }));
+  const age = ({ person, speech }) => (person.id === user.id ? -Infinity : -speech.until);
+  for (const { person, speech } of said.filter(({ speech: words }) => words).sort((a, b) => age(a) - age(b))) {
+    labels.bubble(person, speech.text, speech.until);
   }
 }

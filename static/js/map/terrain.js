@@ -3,8 +3,10 @@
 
 const CHUNK = 32; // units
 const CELL = 1;
-const LEVELS = [-0.6, -0.48, -0.36, -0.24, -0.12, 0, 0.12, 0.24, 0.36, 0.48, 0.6];
-const MAX_CHUNKS = 200;
+const CELLS = CHUNK / CELL;
+// None at 0, which gradient noise takes at each lattice point.
+const LEVELS = [-0.63, -0.47, -0.31, -0.15, 0.02, 0.18, 0.34, 0.5, 0.66];
+const MAX_CHUNKS = 1_000; // more than the widest view of a large screen
 
 /** A pseudo-random number in [0, 1) for a lattice point. Source: Hugo Elias' integer noise, mixed as in murmur3. */
 function hash(x, y) {
@@ -14,19 +16,26 @@ function hash(x, y) {
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
-function valueNoise(x, y) {
+/** Perlin's gradient noise, about -0.7 to 0.7. Source: https://mrl.cs.nyu.edu/~perlin/paper445.pdf */
+function gradientNoise(x, y) {
   const x0 = Math.floor(x);
   const y0 = Math.floor(y);
-  const ease = (t) => t * t * t * (t * (t * 6 - 15) + 10); // Perlin's, without kinks at the lattice
+  const ease = (t) => t * t * t * (t * (t * 6 - 15) + 10);
   const u = ease(x - x0);
   const v = ease(y - y0);
   const mix = (a, b, t) => a + (b - a) * t;
-  return mix(mix(hash(x0, y0), hash(x0 + 1, y0), u), mix(hash(x0, y0 + 1), hash(x0 + 1, y0 + 1), u), v);
+  const slope = (i, j) => {
+    const angle = hash(i, j) * 2 * Math.PI;
+    return Math.cos(angle) * (x - i) + Math.sin(angle) * (y - j);
+  };
+  return mix(mix(slope(x0, y0), slope(x0 + 1, y0), u), mix(slope(x0, y0 + 1), slope(x0 + 1, y0 + 1), u), v);
 }
 
-/** @returns {number} the lie of the land, about -1 to 1 */
+/** Two sizes of hills, the small ones turned against the large so that no lattice shows. @returns {number} about -1 to 1 */
 function elevation(x, y) {
-  return (valueNoise(x / 46, y / 46) * 0.72 + valueNoise(x / 23 + 91, y / 23 - 37) * 0.28) * 2 - 1;
+  const hills = gradientNoise(x / 58 + 0.37, y / 58 + 0.61);
+  const knolls = gradientNoise((0.8 * x - 0.6 * y) / 25 + 91.3, (0.6 * x + 0.8 * y) / 25 - 37.8);
+  return hills * 1.25 + knolls * 0.3;
 }
 
 export class Terrain {
@@ -55,37 +64,90 @@ export class Terrain {
   }
 }
 
-/** Marching squares, each cell cut along its diagonal into two triangles: no ambiguous cases. */
+/** Marching squares, the segments of each level joined to lines and their corners rounded. */
 function contours(left, top) {
   const path = new Path2D();
-  const count = CHUNK / CELL;
   const heights = [];
-  for (let j = 0; j <= count; j++) {
-    for (let i = 0; i <= count; i++) heights.push(elevation(left + i * CELL, top + j * CELL));
+  for (let j = 0; j <= CELLS; j++) {
+    for (let i = 0; i <= CELLS; i++) heights.push(elevation(left + i * CELL, top + j * CELL));
   }
-  const corner = (i, j) => ({ x: i * CELL, y: j * CELL, z: heights[j * (count + 1) + i] });
-  for (let j = 0; j < count; j++) {
-    for (let i = 0; i < count; i++) {
-      const [a, b, c, d] = [corner(i, j), corner(i + 1, j), corner(i + 1, j + 1), corner(i, j + 1)];
-      for (const level of LEVELS) {
-        crossTriangle(path, level, a, b, c);
-        crossTriangle(path, level, a, c, d);
-      }
-    }
-  }
+  for (const level of LEVELS) for (const line of linesAt(level, heights)) drawRounded(path, line);
   return path;
 }
 
-function crossTriangle(path, level, a, b, c) {
-  const points = [];
-  for (const [from, to] of [[a, b], [b, c], [c, a]]) {
-    if (from.z < level === to.z < level) continue;
-    const t = (level - from.z) / (to.z - from.z);
-    points.push({ x: from.x + (to.x - from.x) * t, y: from.y + (to.y - from.y) * t });
+/** @returns {{x: number, y: number}[][]} */
+function linesAt(level, heights) {
+  const width = CELLS + 1;
+  const points = new Map(); // edge → where the level crosses it
+  const ways = new Map(); // edge → the one or two edges that its line goes on to
+  // An edge is named by the corner it begins at and whether it goes right (0) or down (1).
+  const cross = (corner, down) => {
+    const edge = corner * 2 + down;
+    const [from, to] = [heights[corner], heights[corner + (down ? width : 1)]];
+    if (from < level === to < level) return null;
+    if (!points.has(edge)) {
+      const t = (level - from) / (to - from);
+      points.set(edge, {
+        x: ((corner % width) + (down ? 0 : t)) * CELL,
+        y: (Math.floor(corner / width) + (down ? t : 0)) * CELL,
+      });
+      ways.set(edge, []);
+    }
+    return edge;
+  };
+  const join = (a, b) => {
+    ways.get(a).push(b);
+    ways.get(b).push(a);
+  };
+  for (let j = 0; j < CELLS; j++) {
+    for (let i = 0; i < CELLS; i++) {
+      const corner = j * width + i;
+      const [up, right, down, start] = [cross(corner, 0), cross(corner + 1, 1), cross(corner + width, 0), cross(corner, 1)];
+      const crossed = [up, right, down, start].filter((edge) => edge !== null);
+      if (crossed.length === 2) join(...crossed);
+      if (crossed.length < 4) continue;
+      // A saddle: its middle says which two corners hang together.
+      const middle = (heights[corner] + heights[corner + 1] + heights[corner + width] + heights[corner + width + 1]) / 4;
+      if (middle < level === heights[corner] < level) {
+        join(up, right);
+        join(down, start);
+      } else {
+        join(up, start);
+        join(right, down);
+      }
+    }
   }
-  if (points.length !== 2) return;
-  path.moveTo(points[0].x, points[0].y);
-  path.lineTo(points[1].x, points[1].y);
+  const walk = (edge) => {
+    const line = [];
+    while (edge !== undefined) {
+      line.push(points.get(edge));
+      const next = ways.get(edge).find((other) => ways.has(other));
+      ways.delete(edge);
+      edge = next;
+    }
+    return line;
+  };
+  const lines = [];
+  // Lines that end at the chunk's border from an end, then the rings.
+  for (const [edge, on] of [...ways]) if (on.length === 1 && ways.has(edge)) lines.push(walk(edge));
+  for (const edge of [...ways.keys()]) {
+    if (!ways.has(edge)) continue;
+    const ring = walk(edge);
+    lines.push([...ring, ring[0]]);
+  }
+  return lines;
+}
+
+/** Curves from middle to middle of the line's pieces, its corners drawing them. */
+function drawRounded(path, line) {
+  const last = line.at(-1);
+  const closed = line[0] === last && line.length > 3;
+  const between = (a, b) => [(a.x + b.x) / 2, (a.y + b.y) / 2];
+  if (closed) path.moveTo(...between(line[0], line[1]));
+  else path.moveTo(line[0].x, line[0].y);
+  for (let i = 1; i < line.length - 1; i++) path.quadraticCurveTo(line[i].x, line[i].y, ...between(line[i], line[i + 1]));
+  if (closed) path.quadraticCurveTo(last.x, last.y, ...between(line[0], line[1]));
+  else path.lineTo(last.x, last.y);
 }
 
 /** Three short blades, thicker on high ground. */

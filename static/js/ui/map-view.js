@@ -1,13 +1,16 @@
 // The middle of the page: the map's canvas, the name of the land underfoot,
 // and the few tools that lie over it.
 
-import { html, useApp, useEffect, useRef, useState } from './html.js';
+import { AWAY_MS } from '../app/app.js';
 import { WorldMap } from '../map/map.js';
-import { ConnectionState } from './side.js';
+import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
 import { IconButton } from './parts.js';
 
 const ZOOM_STEP = 1.35;
+const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .lost, .shell > .call-panel';
+const RESTARTING = 1012; // close code
+const NEAR_TOP = 90; // pixels: what begins above is at the top
 
 export function MapView() {
   const app = useApp();
@@ -18,9 +21,10 @@ export function MapView() {
     setMap(made);
     return () => made.destroy();
   }, []);
+  // The page is drawn anew at every change, and at least once a second: so are these.
   useEffect(() => {
-    if (map) map.camera.covered = covered(app.tab);
-  }, [map, app.tab]);
+    if (map) cover(map, canvas.current, app.tab);
+  });
   useEffect(() => {
     const stop = ({ key }) => key === 'Escape' && app.claiming && app.set({ claiming: false });
     document.addEventListener('keydown', stop);
@@ -32,7 +36,7 @@ export function MapView() {
       <canvas ref=${canvas} data-testid="map" tabindex="0" role="application"
         aria-label="Map. Walk with the arrow keys or W, A, S and D. People and lands are listed beside it."></canvas>
       <${LandLabel} />
-      <div class="stage-connection"><${ConnectionState} /></div>
+      <${Lost} />
       <div class="map-tools" role="toolbar" aria-label="Map">
         <${IconButton} icon="plus" label="Zoom in" onClick=${() => map.camera.zoom(ZOOM_STEP)} />
         <${IconButton} icon="minus" label="Zoom out" onClick=${() => map.camera.zoom(1 / ZOOM_STEP)} />
@@ -60,6 +64,26 @@ function LandLabel() {
     </div>`;
 }
 
+/** What happened to the connection, and what is done about it. */
+function Lost() {
+  const app = useApp();
+  const { state, retryAt, closeCode } = app.hereabouts.chat;
+  useTicks(500);
+  if (app.awaySince === null || Date.now() - app.awaySince < AWAY_MS) return null;
+  let what = closeCode === RESTARTING ? 'The server is restarting' : 'The connection was lost';
+  if (!app.wasConnected) what = 'Connecting takes longer than usual';
+  if (!navigator.onLine) what = 'You are offline';
+  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+  return html`
+    <div class="lost" data-testid="lost">
+      <i></i>
+      <span role="status"><b>${what}</b>${app.wasConnected && html`<small>What you write is sent afterwards.</small>`}</span>
+      ${state === 'waiting'
+        ? html`<button type="button" class="button" title="Next try in ${seconds} s" onClick=${() => app.hereabouts.retryNow()}>Try now</button>`
+        : html`<small>Trying…</small>`}
+    </div>`;
+}
+
 function ClaimBar() {
   const app = useApp();
   const byNumbers = () => {
@@ -74,9 +98,15 @@ function ClaimBar() {
     </div>`;
 }
 
-/** What the phone's sheet hides of the map, so that one's avatar stays in view. */
-function covered(tab) {
+/** Tells the map what lies over it, so that one's avatar and all words stay in view. */
+function cover(map, canvas, tab) {
+  const { left, top } = canvas.getBoundingClientRect();
+  map.overlays = [...document.querySelectorAll(OVER_MAP)]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .map((element) => element.getBoundingClientRect())
+    .map(({ x, y, width, height }) => ({ x: x - left, y: y - top, width, height }));
   const sheet = document.querySelector('.shell > .chat');
-  const over = tab !== 'map' && getComputedStyle(sheet).position === 'fixed';
-  return over ? { above: 70, below: sheet.offsetHeight } : { above: 0, below: 0 };
+  const isPhone = getComputedStyle(sheet).position === 'fixed';
+  const lowest = Math.max(0, ...map.overlays.filter(({ y }) => y < NEAR_TOP).map(({ y, height }) => y + height));
+  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? 0 : sheet.offsetHeight } : { above: 0, below: 0 };
 }

@@ -44,7 +44,9 @@ export function MessageRow({ conversation, row, first }) {
 function Progress({ conversation, row: { state, seq } }) {
   if (state === 'sending') return html`<span title="Sending"><${Icon} name="clock" size=${14} /></span>`;
   if (state === 'failed') return html`<span title="Not sent"><${Icon} name="alert" size=${14} /></span>`;
-  const read = conversation.kind === 'private' && conversation.readersOf(seq).length > 0;
+  const reading = conversation.kind === 'private' ? conversation.readingOf(seq) : 'unread';
+  if (reading === 'unknown') return null; // one tick would say that it was not read
+  const read = reading === 'read';
   const label = read ? 'Read' : 'Sent';
   return html`
     <span class="ticks ${read ? 'read' : ''}" role="img" aria-label=${label} title=${label} data-read=${read ? 'true' : 'false'}>

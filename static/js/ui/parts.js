@@ -1,7 +1,7 @@
 // Small pieces that several views share: avatars, buttons with an icon, fields,
 // and text from others with its links made safe.
 
-import { hueOf } from '../map/palette.js';
+import { hueOf } from '../app/hues.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
 

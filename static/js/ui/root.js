@@ -22,9 +22,9 @@ function Phase({ app, phase }) {
     case 'unreachable': return html`
       <main class="splash">
         <h1 class="wordmark">Hereabouts</h1>
-        <p role="alert">The server cannot be reached just now.</p>
-        <button type="button" class="button primary" onClick=${() => app.start()}>Try again</button>
+        <p role="alert">The server cannot be reached just now. Trying again every few seconds.</p>
+        <button type="button" class="button primary" onClick=${() => app.start()}>Try now</button>
       </main>`;
-    default: return html`<main class="splash" aria-busy="true"><h1 class="wordmark">Hereabouts</h1></main>`;
+    default: return html`<main class="splash" aria-busy="true"><h1 class="wordmark">Hereabouts</h1><p class="splash-wait" role="status">Connecting…</p></main>`;
   }
 }

@@ -2,6 +2,7 @@
 // and the people around.
 
 import { HERE } from '../app/app.js';
+import { hueOf } from '../app/hues.js';
 import { shortTime } from '../app/words.js';
 import { html, useApp, useTicks } from './html.js';
 import { Icon } from './icons.js';
@@ -80,7 +81,10 @@ function Talks() {
         ${list.map((conversation) => html`<${TalkRow} key=${conversation.id} conversation=${conversation} />`)}
       </ul>
       ${!list.length && html`
-        <p class="aside">Private messages and groups gather here. Pick somebody below to begin.</p>`}
+        <p class="aside">Private messages and groups gather here.
+          <span class="only-wide"> Pick somebody below to begin.</span>
+          <button type="button" class="link only-phone" onClick=${() => app.set({ tab: 'people' })}>Find somebody to write to</button>
+        </p>`}
     </section>`;
 }
 
@@ -97,7 +101,7 @@ function TalkRow({ conversation }) {
       <button type="button" class="row ${unread ? 'unread' : ''}" data-testid="conversation" data-id=${id}
         aria-current=${app.openRoom === id ? 'true' : undefined} onClick=${() => app.open(id)}>
         ${kind === 'group'
-          ? html`<span class="avatar group hue-${others.length % 9}" aria-hidden="true"><${Icon} name="people" size=${18} /></span>`
+          ? html`<span class="avatar group hue-${hueOf(id)}" aria-hidden="true"><${Icon} name="people" size=${18} /></span>`
           : html`<${Avatar} id=${others[0] ?? id} name=${title} online=${other?.online ?? false} />`}
         <span class="row-text">
           <b>${title}</b>

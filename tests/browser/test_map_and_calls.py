@@ -1,0 +1,193 @@
+"""The demo page in a real Chromium: walking by keys, colours, and what buttons do in a call."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visitor
+from tests.harness import Server, Socket
+
+# A peer connection that may go by way of TURN alone, where there is none, finds no way.
+NO_WAY = """
+const Real = RTCPeerConnection;
+globalThis.RTCPeerConnection = class extends Real {
+  constructor(configuration) { super({ ...configuration, iceTransportPolicy: 'relay' }); }
+};
+"""
+
+# Draws the words of a crowd, and says where figures and words are: [x, y, width, height] each.
+CROWD = """async ({ people, width }) => {
+  const { Labels } = await import('/static/js/map/labels.js');
+  const { Camera } = await import('/static/js/map/camera.js');
+  const { figureMeasures } = await import('/static/js/map/figures.js');
+  const camera = new Camera();
+  camera.resize(width, 800);
+  const boxes = [];
+  const context = new Proxy(new OffscreenCanvas(width, 800).getContext('2d'), {
+    get: (target, key) => (key === 'roundRect' ? (...box) => boxes.push(box.slice(0, 4))
+      : typeof target[key] === 'function' ? target[key].bind(target) : target[key]),
+    set: (target, key, value) => Reflect.set(target, key, value),
+  });
+  const colours = new Proxy({ text: 'sans-serif' }, { get: (target, key) => target[key] ?? '#000' });
+  const labels = new Labels(context, { camera, colours, overlays: [], now: 0 }, new Map());
+  const figures = people.map(([x, y], id) => ({ person: { id, x, y }, label: `Somebody ${id}`, self: !id, hovered: false, opacity: 1 }));
+  for (const figure of figures) labels.keepFigure(figure);
+  for (const figure of figures) labels.name(figure);
+  for (const { person } of figures) labels.bubble(person, `words of number ${person.id}`, 9_000);
+  const { size, top } = figureMeasures(camera);
+  const bodies = figures.map(({ person }) => camera.toScreen(person)).map(({ x, y }) => [x - 9 * size, y - top + 5, 18 * size, top - 5]);
+  return [bodies, boxes];
+}"""
+
+
+async def where(watcher: Socket, username: str) -> tuple[float, float]:
+    """Where somebody stands in the eyes of another."""
+    await watcher.send(type="update_location", x=0, y=0, radius=50)
+    seen = await watcher.next("nearby_users")
+    return next((user["x"], user["y"]) for user in seen["users"] if user["username"] == username)
+
+
+def overlap(a: list[float], b: list[float]) -> bool:
+    """Do two boxes, each x, y, width and height, have a part in common?"""
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+async def call(caller: Visitor, callee: Visitor, kind: str) -> None:
+    """One calls the other, who is found in the list of people and answers."""
+    await caller.find("person", username=callee.name).first.click()
+    await caller.find(f"call-{kind}").first.click()
+    await callee.find("call-accept").click()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_walking_by_keys(server: Server, browse) -> None:
+    """Held arrow keys and WASD walk, both at once aslant; letters that are typed into a message do not."""
+    async with browse(server) as browser:
+        owner = await server.person("owner")
+        await owner.land(-50, -50, width=100, height=100, name="Everywhere")
+        watcher = await owner.chat()
+        ann = await browser.registered("ann")
+        await expect(ann.find("land-label")).to_contain_text("Everywhere")
+        x, y = await where(watcher, "ann")
+
+        async def walk(*keys: str) -> tuple[float, float]:
+            for key in keys:
+                await ann.page.keyboard.down(key)
+            await asyncio.sleep(1)
+            for key in keys:
+                await ann.page.keyboard.up(key)
+            await asyncio.sleep(1.5)  # until the next report of the position
+            return await where(watcher, "ann")
+
+        east = await walk("ArrowRight")
+        assert east[0] > x + 3 and east[1] == y
+        aslant = await walk("w", "a")
+        assert aslant[0] < east[0] - 2 and aslant[1] < east[1] - 2
+        await ann.find("chat-input").press_sequentially("sad was", delay=60)
+        await expect(ann.find("chat-input")).to_have_value("sad was")
+        assert await walk() == aslant
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("width", [764, 390])
+async def test_words_on_the_map_cover_nobody(server: Server, browse, width: int) -> None:
+    """However people stand, no name and nothing said lies over a figure or over other words; most names are there."""
+    async with browse(server) as browser:
+        ann = await browser.visit("ann")
+        chance = random.Random(7)
+        for count in (2, 5, 9):
+            for _ in range(10):
+                people = [[0, 0]] + [[chance.uniform(-9, 9), chance.uniform(-9, 9)] for _ in range(count - 1)]
+                bodies, words = await ann.page.evaluate(CROWD, {"people": people, "width": width})
+                # One's own name is always there: where it has no place it may lie over something.
+                for at, word in enumerate(words[1:], 1):
+                    assert not any(overlap(word, body) for body in bodies)
+                    assert not any(overlap(word, other) for other in words[1:at])
+                assert len(words) >= count
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_those_who_stand_together_differ_in_colour(server: Server, browse) -> None:
+    """Up to ten have ten colours, and whoever was there first keeps theirs."""
+    async with browse(server) as browser:
+        ann = await browser.visit("ann")
+        alone, together = await ann.page.evaluate("""async () => {
+          const { hueOf, keepApart } = await import('/static/js/app/hues.js');
+          const ids = Array.from({ length: 10 }, (_, index) => `somebody-${index}`);
+          const alone = hueOf(ids[0]);
+          keepApart(ids.slice(0, 6));
+          const six = ids.slice(0, 6).map(hueOf);
+          keepApart(ids);
+          return [[alone, ...six], [ids.map(hueOf)[0], ...ids.map(hueOf)]];
+        }""")
+        assert together[:7] == alone
+        assert len(set(together)) == 10
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_mute_and_camera_in_a_call(server: Server, browse) -> None:
+    """Muted, the track sends silence; the camera's picture goes for the other side too, and comes back."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await call(ann, bob, "video")
+        await expect(bob.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
+        audio = "window.hereabouts.call.localStream.getAudioTracks().map((track) => track.enabled)"
+        assert await ann.page.evaluate(audio) == [True]
+        await ann.find("call-mute").click()
+        assert await ann.page.evaluate(audio) == [False]
+        await expect(ann.find("call-mute")).to_have_attribute("aria-pressed", "true")
+        await ann.find("call-mute").click()
+        assert await ann.page.evaluate(audio) == [True]
+
+        await ann.find("call-camera").click()
+        await expect(ann.find("call-camera")).to_have_attribute("aria-pressed", "false")
+        assert await ann.page.evaluate("window.hereabouts.call.localStream.getVideoTracks().length") == 0
+        await expect(bob.find("call-panel")).not_to_have_class("call-panel with-picture", timeout=15_000)
+        await expect(ann.find("call-panel")).to_have_class("call-panel with-picture")
+        await ann.find("call-camera").click()
+        await expect(bob.find("call-panel")).to_have_class("call-panel with-picture", timeout=15_000)
+        await ann.find("call-hangup").click()
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None:
+    """With a sheet open a call is a bar over the map, above the sheet's heading."""
+    async with browse(server) as browser:
+        ann = await browser.registered("ann", "phone", has_touch=True, is_mobile=True)
+        bob = await browser.registered("bob")
+        await ann.find("tab-people").tap()
+        await call(ann, bob, "video")
+        await expect(ann.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
+        await ann.find("tab-chat").tap()
+        await ann.page.wait_for_timeout(400)  # the sheet slides
+        panel, sheet = (
+            await ann.find("call-panel").bounding_box(),
+            await ann.page.locator(".chat").bounding_box(),
+        )
+        assert panel and sheet and panel["y"] + panel["height"] <= sheet["y"]
+        await ann.shot("call-sheet-phone")
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_call_that_finds_no_way_ends_and_says_why(server: Server, browse) -> None:
+    """Where the two cannot reach each other the call ends by itself, for both, in words."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await ann.page.add_init_script(NO_WAY)
+        await ann.page.reload()
+        await call(ann, bob, "audio")
+        await expect(ann.find("call-panel", state="connecting")).to_be_visible()
+        for visitor, other in ((ann, "bob"), (bob, "ann")):
+            await expect(visitor.page.get_by_text(f"No direct way to {other} was found")).to_be_visible(
+                timeout=40_000
+            )
+            await expect(visitor.find("call-panel")).to_have_count(0)
