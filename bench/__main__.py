@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from bench.peers import Peer, echo_peer, fanout_peers
 from bench.processes import Failed, build
-from bench.report import Result, table, write
+from bench.report import Result, line, table, write
 from bench.rows import World, rows
 
 # What a look compares with: the two that the goals name, and the least there can be.
@@ -71,6 +71,7 @@ def measure(options: argparse.Namespace, folder: Path, peers: list[Peer], echo: 
                         figures[name].append(subject())
                         progress.update()
                 results.append(Result(row, figures))
+                progress.write(line(results[-1]))
         world.check_stored()
         if not options.quick and options.rows == "ABCDEFGH":
             write(results, [*peers, echo], world.loaded, world.commands, options.runs)

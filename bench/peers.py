@@ -6,7 +6,8 @@ One that cannot be had here is reported as absent, with the reason.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -34,12 +35,23 @@ class Peer:
         try:
             self.version = self.made_with()
             self.process = Process(self.command(), cwd=PEERS)
+            self.process.pause()
         except (Failed, OSError, ValueError, ImportError) as error:
             self.absent = str(error).splitlines()[0][:200]
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.stop()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """It runs while it is measured, and at no other time."""
+        assert self.process is not None
+        self.process.resume()
+        try:
+            yield
+        finally:
+            self.process.pause()
 
     @property
     def port(self) -> str:

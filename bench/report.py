@@ -39,6 +39,15 @@ class Result:
         return (f"{value:.2f}" if goal.against else _figure(value)), enough
 
 
+def line(result: Result) -> str:
+    """A row as it comes in: each subject's median, least and most."""
+    figures = (
+        f"{name} {_figure(result.middle(name))} ({_figure(min(values))}–{_figure(max(values))})"
+        for name, values in result.figures.items()
+    )
+    return f"{result.row.letter}  {', '.join(figures)} {result.row.unit}"
+
+
 def table(results: Sequence[Result]) -> str:
     lines = [
         "| | what | Hereabouts | beside it | goal | reached |",

@@ -120,11 +120,12 @@ class World:
 
     def peer_fanout(self, label: str, peer: Peer, *how: object) -> dict[str, Any]:
         short = len(peer.message("").replace("{t}", "9" * MARK_DIGITS))
-        return self.run(
-            f"{label} {peer.name}",
-            *("fanout", "-p", peer.port, "-n", MEMBERS, *peer.open),
-            *("-m", peer.message(" " + "x" * max(0, EVENT_BYTES - 5 - short)), *how),
-        )
+        with peer.running():
+            return self.run(
+                f"{label} {peer.name}",
+                *("fanout", "-p", peer.port, "-n", MEMBERS, *peer.open),
+                *("-m", peer.message(" " + "x" * max(0, EVENT_BYTES - 5 - short)), *how),
+            )
 
     # C and D: people walk
 
@@ -145,11 +146,12 @@ class World:
 
     def bare_echo(self, label: str) -> float:
         message = '{"type":"update_location","x":{x},"y":{y}}'
-        answer = self.run(
-            f"{label} {self.echo.name}",
-            *("echo", "-p", self.echo.port, "-n", WALKERS, "-m", message, "-a", "update_location"),
-            *("-S", CLOSE, "-C", COLUMNS, "-t", self.seconds),
-        )
+        with self.echo.running():
+            answer = self.run(
+                f"{label} {self.echo.name}",
+                *("echo", "-p", self.echo.port, "-n", WALKERS, "-m", message, "-a", "update_location"),
+                *("-S", CLOSE, "-C", COLUMNS, "-t", self.seconds),
+            )
         if answer["answered"] != answer["sent"]:
             raise Failed(f"row {label}: not every message came back: {answer}")
         return float(answer["answers_per_s"])

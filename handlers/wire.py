@@ -68,9 +68,10 @@ class Wires:
         self._waiting: list[Wire] = []
 
     def gather(self, wire: Wire) -> None:
-        if not self._waiting:
+        waiting = self._waiting
+        if not waiting:
             self.loop.call_soon(self._end_turn)
-        self._waiting.append(wire)
+        waiting.append(wire)
 
     def _end_turn(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -243,9 +244,10 @@ class Wire:
         """Writes what is queued, or asks whether it is too much while the other side is behind."""
         self._queued = False
         if not self._behind:
-            if self._outbox:
-                self._behind = not self._transport.write(self._outbox.take())
-            if self._closing and not self._behind:
+            data = self._outbox.take()
+            if data and not self._transport.write(data):
+                self._behind = True
+            elif self._closing:
                 self._close_sent()
         elif not self._closing:
             try:

@@ -119,7 +119,8 @@ class App:
         await self.store.close()
 
     async def _purge(self) -> None:
-        await retention.purge(self.settings, self.store.messages, self.node.clock)
+        if await retention.purge(self.settings, self.store.messages, self.node.clock):
+            self.node.recent.clear()
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from server.limits import Throttle
 from server.metrics import Metrics
 from server.protocol import requests
 from server.protocol.shapes import IceServersShape
+from server.recent import Recent
 from server.services.accounts import Accounts
 from server.services.calls import Calls
 from server.services.ice import ice_servers
@@ -54,6 +55,7 @@ class Node:
         self.people = People(store.users)
         self.accounts = Accounts(settings, store.users, store.logins, self.people, self.tokens, clock)
         self.lands = Lands(settings, store.lands, clock)
+        self.recent = Recent(settings.recent_bytes)
         self.sessions = Sessions(
             settings,
             store.sessions,
@@ -63,6 +65,7 @@ class Node:
             self.lands,
             chat_broker,
             clock,
+            self.recent,
         )
         self.rooms = Rooms(self.chat, chat_broker, self.sessions, self.people, store.writer)
         self.messages = Messages(
@@ -74,6 +77,7 @@ class Node:
             chat_broker,
             clock,
             self.metrics,
+            self.recent,
         )
         self.proximity = Proximity(self.lands, self.people)
         self.presence = Presence(
@@ -150,6 +154,7 @@ class Node:
         gauge("positions", "Users with a position", lambda: len(self.proximity))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
         gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
+        gauge("recent_bytes", "Messages held in memory", lambda: self.recent.size)
         gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])
         gauge("calls_active", "Calls under way", lambda: self.calls.stats()["active"])
         gauge("ready", "1 while the node takes connections", lambda: float(self.ready))

@@ -81,7 +81,8 @@ class Outbox:
         if place is not None:
             items[place] = frame
             return
-        self._seal_last()
+        if items:
+            self._seal_last()
         if key is not None:
             if self._keys is None:
                 self._keys = {}
@@ -90,8 +91,10 @@ class Outbox:
 
     def share(self, batch: Batch) -> None:
         """Adds a batch, to which frames are still being added; the bound is for `check` to ask about."""
-        self._seal_last()
-        self._items.append(batch)
+        items = self._items
+        if items:
+            self._seal_last()
+        items.append(batch)
 
     def end(self, frame: bytes) -> None:
         """Adds the last frame, for which there is always room."""
@@ -112,10 +115,17 @@ class Outbox:
             raise Overflow
 
     def take(self) -> bytes:
-        """Everything that waits, as one piece for one write."""
-        pieces = [item.seal() if isinstance(item, Batch) else item for item in self._items]
-        self.clear()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        """Everything that waits, as one piece for one write; nothing if nothing does."""
+        items = self._items
+        if len(items) == 1:  # most often: an answer, or what a room was told
+            item = items.pop()
+            data = item.seal() if isinstance(item, Batch) else item
+        else:
+            data = b"".join([item.seal() if isinstance(item, Batch) else item for item in items])
+            items.clear()
+        self._keys = None
+        self._size = 0
+        return data
 
     def _seal_last(self) -> None:
         if self._items and isinstance(last := self._items[-1], Batch):

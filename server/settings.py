@@ -112,6 +112,10 @@ class Settings:
     buffer_bytes: int = setting(
         1_048_576, "bytes that may wait for one slow reader: some 3,000 messages, a minute of a lively room"
     )
+    recent_bytes: int = setting(
+        67_108_864,
+        "memory for the newest messages of rooms, read from there: 256 each of some 400 lively rooms",
+    )
     requests_in_flight: int = setting(
         64, "messages of one socket that may await their commit before it is read on"
     )

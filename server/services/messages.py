@@ -19,6 +19,7 @@ from server.ids import new_id
 from server.metrics import Metrics
 from server.protocol import requests, rest
 from server.protocol.shapes import DeletedShape, HistoryShape, MessageShape
+from server.recent import Recent
 from server.views import message_shape
 from storage.messages import Messages as StoredMessages
 from storage.records import Message, NewMessage, Session, SessionKind
@@ -47,7 +48,9 @@ class Messages:
         broker: Broker,
         clock: Clock,
         metrics: Metrics,
+        recent: Recent,
     ) -> None:
+        self._recent = recent
         self._stored = stored
         self._writer = writer
         self._sessions = sessions
@@ -134,6 +137,7 @@ class Messages:
         return future
 
     def _committed(self, message: Message) -> None:
+        self._recent.add(message)
         # One that another node wrote is not under way here; its room is known if anybody could hear it.
         session, username = self._under_way.pop(message.id, (None, None))
         # Asked for anew: members may have changed while the message was on its way.
@@ -161,9 +165,7 @@ class Messages:
         if query.before is not None and query.after is not None:
             raise invalid("expected before or after, got both")
         session = await self._sessions.require(user_id, session_id)
-        page = await self._stored.page(
-            session.id, before=query.before, after=query.after, limit=query.limit + 1
-        )
+        page = await self._page(session.id, query.before, query.after, query.limit + 1)
         more = len(page) > query.limit
         page = page[: query.limit]
         senders = await self._people.known({message.sender_id for message in page})
@@ -174,6 +176,20 @@ class Messages:
             answer["next_before"] = page[-1].seq
         return answer
 
+    async def _page(
+        self, session_id: str, before: int | None, after: int | None, limit: int
+    ) -> list[Message]:
+        """From memory where it is there; what was read of a room's end is kept."""
+        page = self._recent.page(session_id, before=before, after=after, limit=limit)
+        if page is not None:
+            return page
+        removals = self._recent.removals
+        page = await self._stored.page(session_id, before=before, after=after, limit=limit)
+        newest = before is None and after is None and page
+        if newest and removals == self._recent.removals and self._writer.published(session_id) == page[0].seq:
+            self._recent.fill(page)
+        return page
+
     async def delete(self, user_id: str, session_id: str, message_id: str) -> None:
         session = await self._sessions.require(user_id, session_id)
         message = await self._stored.get(session.id, message_id)
@@ -183,5 +199,6 @@ class Messages:
             raise forbidden("only its sender deletes a message")
         if not await self._stored.delete(session.id, message_id):
             return  # deleted already, which was told then
+        self._recent.delete(session.id, message_id)
         event = {"type": "message_deleted", "room_id": session.id, "id": message_id, "seq": message.seq}
         self._broker.publish(self._sessions.audience(session), event)

@@ -20,6 +20,7 @@ from server.hub import Connection
 from server.ids import new_id
 from server.protocol import requests, rest
 from server.protocol.shapes import SessionShape, SessionsShape
+from server.recent import Recent
 from server.settings import Settings
 from server.views import member_shape, message_shape, user_shape
 from storage.errors import MemberLimit
@@ -51,7 +52,9 @@ class Sessions:
         lands: Lands,
         broker: Broker,
         clock: Clock,
+        recent: Recent,
     ) -> None:
+        self._recent = recent
         self._settings = settings
         self._stored = stored
         self._messages = messages
@@ -330,6 +333,7 @@ class Sessions:
     async def delete(self, session_id: str) -> None:
         """A land is gone, or the last of a group: its messages and their key go too."""
         self._cache.pop(session_id, None)
+        self._recent.forget(session_id)
         await self._stored.delete(session_id)
 
     def _remember(self, session: Session) -> None:
