@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import inf
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from spatial.distance import distance, distance_to_rectangle
@@ -116,25 +116,26 @@ class PositionIndex:
         place.x = place.y = inf
         return before
 
-    def around(self, key: str, radius: float) -> list[Hit]:
+    def around(self, key: str, radius: float) -> list[tuple[str, float, float, float]]:
         """All others at a distance of at most `radius` from this key's position, nearest first, ties by key.
 
-        Raises KeyError for a key without a position, and ValueError for a negative radius.
+        As plain tuples in the order of `Hit`, which cost a quarter of it. Raises KeyError for a key without a position, and ValueError for a negative radius.
         """
         check_radius(radius)
         place = self._places[key]
         if place.near is None or radius > self._reach:
             return [hit for hit in self.within(place.x, place.y, radius) if hit.key != key]
         x, y = place.x, place.y
-        hits = []
+        hits: list[tuple[str, float, float, float]] = []
         for other in place.near:
             # `distance` spelled out: most are farther away than that, and one comparison shows it.
             dx = other.x - x
             if -radius <= dx <= radius:
                 dy = other.y - y
                 if -radius <= dy <= radius:
-                    hits.append(Hit(other.key, other.x, other.y, max(abs(dx), abs(dy))))
-        return _sorted_hits(hits) if len(hits) > 1 else hits
+                    hits.append((other.key, other.x, other.y, max(abs(dx), abs(dy))))
+        hits.sort(key=_NEAREST_FIRST)
+        return hits
 
     def within(self, x: float, y: float, radius: float) -> list[Hit]:
         """All at a distance of at most `radius`, nearest first, ties by key.
@@ -204,7 +205,7 @@ class PositionIndex:
             yield Hit(key, place.x, place.y, distance(x, y, place.x, place.y))
 
 
-_NEAREST_FIRST: Final = attrgetter("distance", "key")
+_NEAREST_FIRST: Final = itemgetter(3, 0)  # the distance, then the key
 
 
 def _sorted_hits(hits: Iterable[Hit]) -> list[Hit]:

@@ -121,7 +121,7 @@ class Proximity:
         standing = self._standing.get(user_id)
         if person is None or standing is None or not person.locatable:
             return set()
-        near = {hit.key for hit in standing.index.around(user_id, DEFAULT_RADIUS)}
+        near = {key for key, *_ in standing.index.around(user_id, DEFAULT_RADIUS)}
         return near - person.hidden_from.keys()
 
     def distance(self, a: str, b: str) -> float | None:

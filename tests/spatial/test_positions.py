@@ -173,7 +173,7 @@ def test_who_is_around_does_not_ask_the_tree(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(BoxTree, "touching", lambda *args: (asked.append(args[1]), plain_touching(*args))[1])
 
     index.set("u10", 41, 1)
-    assert [hit.key for hit in index.around("u10", 10)] == ["u10", "u11", "u09", "u12", "u08"][1:]
+    assert [key for key, *_ in index.around("u10", 10)] == ["u10", "u11", "u09", "u12", "u08"][1:]
     assert asked == []
     assert len(index.around("u10", 10.5)) == 4
     assert len(asked) == 1
