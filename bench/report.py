@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,13 +130,18 @@ def section(
             "<details><summary>The commands</summary>",
             "",
             "```",
-            *(f"{label}: {command}" for label, command in sorted(commands.items())),
+            *(f"{label}: {_shortened(command)}" for label, command in sorted(commands.items())),
             "```",
             "",
             "</details>",
             "",
         ]
     )
+
+
+def _shortened(command: str) -> str:
+    """What only makes a message long, by its number."""
+    return re.sub("x{20,}", lambda padding: f"({len(padding[0])} times x)", command)
 
 
 def _machine() -> str:
