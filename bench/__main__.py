@@ -14,7 +14,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-from bench.peers import Peer, echo_peer, fanout_peers
+from bench.peer import Peer, echo_peer, fanout_peers
 from bench.processes import Failed, build
 from bench.report import Result, line, table, write
 from bench.rows import World, rows

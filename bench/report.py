@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench.peers import Peer
+from bench.peer import Peer
 from bench.processes import ROOT
 from bench.rows import OURS, Goal, Row
 

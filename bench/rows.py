@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pymongo import MongoClient
 
-from bench.peers import Peer
+from bench.peer import Peer
 from bench.processes import LOAD_CORE, Failed, Process, load, load_command, python, run
 
 OURS: Final = "Hereabouts"
