@@ -76,7 +76,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
 def spare_the_collector() -> None:
     """What is there by now stays, and what comes goes by reference counts: cycles are looked for seldom.
 
-    With Python's own thresholds the search takes a quarter of the time of a busy server, since
+    With Python's own thresholds the search takes a tenth to a quarter of a busy server's time, since
     each message in flight is a handful of new objects and each connection some that stay.
     """
     gc.collect()

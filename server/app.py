@@ -119,8 +119,7 @@ class App:
         await self.store.close()
 
     async def _purge(self) -> None:
-        if await retention.purge(self.settings, self.store.messages, self.node.clock):
-            self.node.recent.clear()
+        await retention.purge(self.settings, self.store.messages, self.node.recent, self.node.clock)
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,13 +6,14 @@ from typing import Final
 
 from server.clock import DAY_MS, Clock
 from server.logs import log
+from server.recent import Recent
 from server.settings import Settings
 from storage.messages import Messages
 
 EVERY_SECONDS: Final = 3600.0
 
 
-async def purge(settings: Settings, messages: Messages, clock: Clock) -> int:
+async def purge(settings: Settings, messages: Messages, recent: Recent, clock: Clock) -> int:
     """Deletes what is past its time; the number of messages deleted."""
     days, land_days = settings.message_retention_days
     deleted = 0
@@ -21,5 +22,6 @@ async def purge(settings: Settings, messages: Messages, clock: Clock) -> int:
     if land_days:
         deleted += await messages.purge(clock.now() - land_days * DAY_MS, ("land",))
     if deleted:
+        recent.clear()  # some of them may be there
         log.info("messages_purged", count=deleted)
     return deleted

@@ -80,9 +80,9 @@ async def test_messages_past_their_time_go(
         rooms = [await ann.private(bob), await ann.land()]
         for room in rooms:
             await ann.ok("POST", f"/chat/sessions/{room}/messages", {"content": "x"})
-        assert await purge(server.settings, server.store.messages, server.clock) == 0
+        assert await purge(server.settings, server.store.messages, server.app.node.recent, server.clock) == 0
         server.clock.advance(DAY_MS / 1000 + 1)
-        await purge(server.settings, server.store.messages, server.clock)
+        await purge(server.settings, server.store.messages, server.app.node.recent, server.clock)
         ann.token = server.app.node.tokens.issue(ann.id, "later")  # the old one has run out
         pages = [await ann.ok("GET", f"/chat/sessions/{room}/messages") for room in rooms]
         assert tuple(len(page["messages"]) for page in pages) == left
