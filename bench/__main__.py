@@ -34,7 +34,7 @@ def main() -> int:
         print("bench: two cores are needed, one for the server and one for the load", file=sys.stderr)
         return 1
     if options.quick:
-        options.runs, options.seconds = 1, 1.0
+        options.runs, options.seconds = 1, 0.6
     peers = [peer for peer in fanout_peers() if not options.quick or peer.name in QUICK_PEERS]
     echo = echo_peer()
     try:
@@ -59,7 +59,7 @@ def measure(options: argparse.Namespace, folder: Path, peers: list[Peer], echo: 
     world = World(folder, peers, echo, options.seconds)
     try:
         chosen = [
-            row for row in rows(world, idle=2_000 if options.quick else 9_000) if row.letter in options.rows
+            row for row in rows(world, idle=1_000 if options.quick else 9_000) if row.letter in options.rows
         ]
         results = []
         with tqdm(total=sum(len(row.subjects) for row in chosen) * options.runs, leave=False) as progress:

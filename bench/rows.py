@@ -79,7 +79,8 @@ class World:
             )
         return self._servers[positions]
 
-    def run(self, label: str, *arguments: object) -> dict[str, Any]:
+    def run(self, label: str, mode: str, *options: object) -> dict[str, Any]:
+        arguments = (mode, "-s", min(1.0, self.seconds), *options)
         answer = load(*arguments)
         if answer["lost"]:
             raise Failed(f"{label}: {answer['lost']} connections were lost")
