@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = settings.load(options)
         logs.configure(chosen.log_format, chosen.log_level)
-        with asyncio.Runner(loop_factory=event_loop) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(chosen) if command == "serve" else rotate_keys(chosen))
     except (BadSetting, StorageError) as error:
         print(f"hereabouts: {error}", file=sys.stderr)
@@ -67,10 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # before there was anything to stop
     return 0
-
-
-def event_loop() -> asyncio.AbstractEventLoop:
-    return uvloop.new_event_loop()
 
 
 def spare_the_collector() -> None:

@@ -12,9 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import uvloop
 from motor.motor_asyncio import AsyncIOMotorClient
-
-from run import event_loop
 
 
 async def main(folder: Path, seconds: float) -> None:
@@ -32,5 +31,5 @@ async def main(folder: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(Path(sys.argv[1]), float(sys.argv[2])))

@@ -13,7 +13,9 @@ import json
 import signal
 from pathlib import Path
 
-from run import event_loop, spare_the_collector
+import uvloop
+
+from run import spare_the_collector
 from server import logs
 from server.app import App
 from server.settings import Settings
@@ -61,5 +63,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--positions", type=int, default=0)
-    with asyncio.Runner(loop_factory=event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(parser.parse_args()))

@@ -21,7 +21,7 @@ READ_OFF_BYTES: Final = 16_777_216
 
 
 @stream_request_body
-class Receiver(Base):
+class BodyHandler(Base):
     """A handler whose `body` is whole when its method runs, and never above the setting `body_bytes`.
 
     Its methods begin with `if self.is_refused(): return`.

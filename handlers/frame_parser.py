@@ -13,14 +13,8 @@ from typing import Final
 # Tornado's, in C where its wheel has it.
 from tornado.util import _websocket_mask as unmask
 
-CONTINUATION: Final = 0x0
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
+from server.frames import BINARY, CLOSE, CONTINUATION, FIN, PONG, TEXT
 
-FIN: Final = 0x80
 RESERVED: Final = 0x70
 OPCODE: Final = 0x0F
 MASKED: Final = 0x80

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
-from handlers.bodies import Receiver
+from handlers.bodies import BodyHandler
 from server.codec import Decoder, convert
 from server.dispatch import as_api_error
 from server.errors import forbidden, invalid, not_found, unauthorized
@@ -76,7 +76,7 @@ class Route:
         return self.path.split("/")[1]
 
 
-class RestHandler(Receiver):
+class RestHandler(BodyHandler):
     """All methods of one path."""
 
     routes: dict[str, tuple[Route, Decoder | None]]
@@ -204,7 +204,7 @@ class RestHandler(Receiver):
         log.debug("request", request_id=self.request_id, method=labels[0], route=labels[1], status=labels[2])
 
 
-class NotFound(Receiver):
+class NotFound(BodyHandler):
     """Every path that is nothing else."""
 
     def _refuse(self) -> None:

@@ -38,12 +38,10 @@ class Transport(Protocol):
     def unsent(self) -> int:
         """Bytes of the last write that the socket has not taken."""
 
-    def start(self) -> None:
-        """Begins to read."""
+    def resume(self) -> None:
+        """Reads from now on. At first it does not."""
 
     def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
     def write(self, data: bytes) -> bool:
         """Whether it has gone. If not, `drained` will be called, and nothing may be written before."""
@@ -70,10 +68,6 @@ class SocketTransport:
     def unsent(self) -> int:
         return len(self._unsent) if self._unsent is not None else 0
 
-    def start(self) -> None:
-        self._reading = True
-        self._loop.add_reader(self._socket, self._readable)
-
     def pause(self) -> None:
         if self._reading:
             self._reading = False
@@ -81,7 +75,8 @@ class SocketTransport:
 
     def resume(self) -> None:
         if not self._reading:
-            self.start()
+            self._reading = True
+            self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
         try:
@@ -150,15 +145,13 @@ class StreamTransport:
         self._task: asyncio.Task[None] | None = None
         self.unsent = 0
 
-    def start(self) -> None:
-        self._going.set()
-        self._task = asyncio.get_running_loop().create_task(self._read())
-
     def pause(self) -> None:
         self._going.clear()
 
     def resume(self) -> None:
         self._going.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:
         try:
@@ -198,8 +191,6 @@ class _NoTransport:
     """What a wire has when the connection is over: it goes nowhere, and refers to nobody."""
 
     unsent = 0
-
-    def start(self) -> None: ...
 
     def pause(self) -> None: ...
 

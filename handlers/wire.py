@@ -19,10 +19,10 @@ from typing import Final, Protocol
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from handlers.frame_parser import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_code
+from handlers.frame_parser import FrameParser, Violation, close_code
 from handlers.transport import OVER, RECEIVE_BYTES, transport_of
 from server.errors import TOO_SLOW, Close
-from server.frames import PONG, close_frame, frame
+from server.frames import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from server.outbox import Batch, Outbox, Overflow
 
 # Frames of one connection served in a turn of the loop: some 20 µs each, then the others have their turn.
@@ -93,7 +93,6 @@ class Wire:
         "_ended",
         "_outbox",
         "_parser",
-        "_paused",
         "_queued",
         "_serving",
         "_started",
@@ -113,7 +112,6 @@ class Wire:
         self._behind = False  # the socket has not taken the last write yet
         self._started = False  # we read
         self._serving = False  # a message is being served, or frames wait for their turn
-        self._paused = False  # too much is waiting to be served
         self._ended = False  # the other side sends no more: what it has sent is served
         self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
         self._agreed = False  # the other side's close frame has come
@@ -126,7 +124,7 @@ class Wire:
         """From now on messages are served, those that came before included."""
         if not self._started:
             self._started = True
-            self._transport.start()
+            self._transport.resume()
             if self._parser.pending:
                 self._serve()
 
@@ -154,7 +152,6 @@ class Wire:
         if not self._serving:
             self._serve()
         elif self._parser.pending >= RECEIVE_BYTES:
-            self._paused = True
             self._transport.pause()
 
     def eof_received(self) -> None:
@@ -179,9 +176,7 @@ class Wire:
             except Violation as violation:
                 self._deaf = True
                 self._close(violation.code, violation.reason)
-                if self._paused:
-                    self._paused = False
-                    self._transport.resume()
+                self._transport.resume()
                 return
             if self.peer is None:
                 continue  # we are closing, and wait for the other side's close frame
@@ -206,8 +201,7 @@ class Wire:
         if self._ended:
             self.flush()
             self.connection_lost()
-        elif self._paused:
-            self._paused = False
+        else:
             self._transport.resume()
 
     # Writing
@@ -227,18 +221,14 @@ class Wire:
             # A turn that has more to say than the bound is no slowness of the reader's.
             self.flush()
             self._outbox.push(frame)
-        if not self._queued:
-            self._queued = True
-            self._wires.gather(self)
+        self._gather()
 
     def share(self, batch: Batch) -> None:
         """Queues a batch that others get too, and that may grow until the end of the turn."""
         if self._closing:
             return
         self._outbox.share(batch)
-        if not self._queued:
-            self._queued = True
-            self._wires.gather(self)
+        self._gather()
 
     def flush(self) -> None:
         """Writes what is queued, or asks whether it is too much while the other side is behind."""
@@ -254,6 +244,11 @@ class Wire:
                 self._outbox.check()
             except Overflow:
                 self.close(TOO_SLOW)
+
+    def _gather(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self._wires.gather(self)
 
     def drained(self) -> None:
         self._behind = False
@@ -276,9 +271,7 @@ class Wire:
             self._wires.on_close(code)
         self._timer = self._wires.loop.call_later(CLOSE_SECONDS, self.connection_lost)
         self._tell_peer(code)
-        if not self._queued:
-            self._queued = True
-            self._wires.gather(self)
+        self._gather()
         self.start()  # to hear of the other side's agreement
 
     def _agree(self, code: int | None) -> None:
@@ -349,6 +342,9 @@ class Handshake(WebSocketProtocol13):
         wire.respond("\r\n".join(lines).encode())
         try:
             await self._begin(wire)
+        except BaseException:
+            wire.abort()  # or it would be in the hub for ever, and nobody read it
+            raise
         finally:
             # What HTTP needed goes now, and not when cycles are looked for.
             handler.ws_connection = None

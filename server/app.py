@@ -25,7 +25,7 @@ from server.settings import BadSetting, Settings
 from storage.errors import StorageError
 from storage.store import Store
 
-# Tornado's own bound on a request's body, for what is no `handlers.bodies.Receiver`.
+# Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
 

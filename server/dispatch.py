@@ -141,8 +141,7 @@ class Dispatcher:
             ref = request.ref
             row = self._table[type(request)]
             kind = row.kind
-            if client.bucket is not None:
-                self._charge(connection, client, row.cost)
+            self._charge(connection, client, row.cost)
             outcome = row.serve(connection, request)
             if outcome is None:
                 row.served.count += 1

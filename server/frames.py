@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import struct
 
-# FIN and the opcode
-TEXT = 0x81
-BINARY = 0x82
-CLOSE = 0x88
-PING = 0x89
-PONG = 0x8A
+FIN = 0x80
+# Opcodes
+CONTINUATION = 0x0
+TEXT = 0x1
+BINARY = 0x2
+CLOSE = 0x8
+PING = 0x9
+PONG = 0xA
 _TWO_BYTES = struct.Struct("!BBH")
 _EIGHT_BYTES = struct.Struct("!BBQ")
 
@@ -23,8 +25,9 @@ def text_frame(payload: bytes) -> bytes:
     return frame(TEXT, payload)
 
 
-def frame(first: int, payload: bytes) -> bytes:
-    """`first` is the frame's first byte; the length is in its shortest form, as it has to be."""
+def frame(opcode: int, payload: bytes) -> bytes:
+    """Final, its length in the shortest form, as it has to be."""
+    first = FIN | opcode
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -36,7 +39,7 @@ def frame(first: int, payload: bytes) -> bytes:
 def close_frame(code: int | None, reason: str = "") -> bytes:
     """Without a code it is empty: the answer to an empty one (RFC 6455 §5.5.1, §7.1.5)."""
     if code is None:
-        return bytes((CLOSE, 0))
+        return frame(CLOSE, b"")
     # A control frame holds 125 bytes (§5.5); a reason that is cut is still UTF-8 (§5.5.1).
     cut = reason.encode()[:123].decode(errors="ignore").encode()
     return frame(CLOSE, code.to_bytes(2, "big") + cut)

@@ -55,9 +55,6 @@ class Outbox:
         self._keys: dict[Hashable, int] | None = None  # where a replaceable frame stands
         self._size = 0  # of the frames alone: a batch may still grow
 
-    def __bool__(self) -> bool:
-        return bool(self._items)
-
     @property
     def size(self) -> int:
         """Bytes that wait."""
@@ -81,8 +78,7 @@ class Outbox:
         if place is not None:
             items[place] = frame
             return
-        if items:
-            self._seal_last()
+        self._seal_last()
         if key is not None:
             if self._keys is None:
                 self._keys = {}
@@ -91,10 +87,8 @@ class Outbox:
 
     def share(self, batch: Batch) -> None:
         """Adds a batch, to which frames are still being added; the bound is for `check` to ask about."""
-        items = self._items
-        if items:
-            self._seal_last()
-        items.append(batch)
+        self._seal_last()
+        self._items.append(batch)
 
     def end(self, frame: bytes) -> None:
         """Adds the last frame, for which there is always room."""

@@ -76,11 +76,12 @@ class Recent:
     def delete(self, room_id: str, message_id: str) -> None:
         """The text of a message goes; its place stays."""
         self.removals += 1
-        run = self._runs.get(room_id, ())
+        run = self._runs.get(room_id) or deque()
         for place, message in enumerate(run):
             if message.id == message_id:
-                run[place] = replace(message, content=None)  # type: ignore[index]
+                run[place] = replace(message, content=None)
                 self.size += _size(run[place]) - _size(message)
+                return
 
     def forget(self, room_id: str) -> None:
         self.removals += 1

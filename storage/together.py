@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K")
@@ -42,16 +43,13 @@ class Together(Generic[K, V]):
                 try:
                     found = await self._read(keys)
                 except Exception as error:  # noqa: BLE001 - it is raised, by those who asked
-                    for future in _undone(asked):
-                        future.set_exception(error)
+                    for future in chain.from_iterable(asked.values()):
+                        if not future.done():  # else its asker has given up
+                            future.set_exception(error)
                 else:
                     for key, futures in asked.items():
-                        for future in _undone({key: futures}):
-                            future.set_result(found.get(key))
+                        for future in futures:
+                            if not future.done():
+                                future.set_result(found.get(key))
         finally:
             self._task = None
-
-
-def _undone(asked: Mapping[K, list[asyncio.Future[V | None]]]) -> list[asyncio.Future[V | None]]:
-    """Those who have not given up meanwhile."""
-    return [future for futures in asked.values() for future in futures if not future.done()]

@@ -90,11 +90,10 @@ class Proximity:
             return [], False
         person = self._people.connected(user_id)
         hidden = person.hidden_from.keys() if person else ()
-        connected = self._people.connected
         found: list[NearbyUser] = []
         for key, x, y, away in hits:
-            other = connected(key)
-            if other is None or not other.locatable or key in hidden:
+            other = self._seen(key, user_id, hidden)
+            if other is None:
                 continue
             if len(found) == NEARBY:
                 return found, True

@@ -48,6 +48,7 @@ class EchoServer:
     def __init__(self, wires: Wires, **options: Any) -> None:
         self.wires = wires
         self.peers: list[Echo] = []
+        self.failing = False  # connections cannot begin
         self._server = HTTPServer(Application([("/.*", _handler(self))]), **options)
         (listening,) = bind_sockets(0, "127.0.0.1")
         self.port: int = listening.getsockname()[1]
@@ -67,6 +68,8 @@ def _handler(server: EchoServer) -> type[WebSocketHandler]:
 
         async def begin(self, wire: Wire) -> None:
             server.peers.append(Echo(wire))
+            if server.failing:
+                raise RuntimeError("no beginning")
             wire.start()
 
     return EchoHandler

@@ -8,7 +8,7 @@ import ipaddress
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
@@ -19,14 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from handlers import wire as wires_module
-from handlers.transport import RECEIVE_BYTES
+from handlers.transport import RECEIVE_BYTES, StreamTransport
 from handlers.wire import FRAMES_A_TURN, Wire
 from server.errors import LOGGED_OUT, TOO_SLOW
-from server.frames import BINARY as BINARY_FRAME
 from server.frames import PING_FRAME, close_frame, frame, text_frame
 from server.hub import Connection, Room
 from server.outbox import Batch
-from tests import guards
 from tests.handlers.client import (
     BINARY,
     CLOSE,
@@ -50,20 +48,6 @@ SMALL = 0.05  # for CLOSE_SECONDS
 RECEIVE_BUFFER = 4096
 BUFFER_BYTES = 100_000
 MANY = 20_000
-
-
-@pytest.fixture(autouse=True)
-def quiet_logs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """An exception in a callback is only logged: it fails the test all the same."""
-    marker = request.node.get_closest_marker("logs")
-    with guards.logs(*(marker.args if marker else ())):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def unblocked_loop() -> Iterator[None]:
-    with guards.unblocked_loop():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +135,12 @@ def numbered(number: int) -> bytes:
 def number_of(message: str | bytes) -> int:
     assert isinstance(message, str)
     return int(message.split()[0])
+
+
+def is_paused(wire: Wire) -> bool:
+    """Whether its socket is not read."""
+    transport = wire._transport
+    return not (transport._going.is_set() if isinstance(transport, StreamTransport) else transport._reading)  # type: ignore[attr-defined]
 
 
 # The handshake
@@ -324,7 +314,7 @@ async def test_a_message_that_takes_time_is_waited_for(link: Link) -> None:
         peer = the_peer(server)
         keep_busy(peer)
         saying = asyncio.create_task(client.say(*letters))
-        await until(lambda: peer.wire._paused)
+        await until(lambda: is_paused(peer.wire))
         for _ in range(2000):
             await asyncio.sleep(0)
             assert peer.wire._parser.pending < 2 * RECEIVE_BYTES
@@ -346,7 +336,7 @@ async def test_a_large_message_behind_one_that_takes_time_is_read(link: Link) ->
         peer = the_peer(server)
         keep_busy(peer)
         saying = asyncio.create_task(client.say("first", large, "last"))
-        await until(lambda: peer.wire._paused)
+        await until(lambda: is_paused(peer.wire))
         let_go_on(peer)
         assert await client.messages(3) == ["first", large, "last"]
         await saying
@@ -677,6 +667,21 @@ async def test_a_reset_of_one_who_is_behind_ends_cleanly(link: Link) -> None:
         assert (peer.ended_with, peer.wire.backlog) == ([None], 0)
 
 
+@pytest.mark.logs("Uncaught exception GET")
+async def test_a_connection_that_cannot_begin_is_cut(link: Link) -> None:
+    """It leaves no wire that nobody reads, and its peer is told; the next one is served."""
+    async with link.server() as server:
+        server.failing = True
+        async with link.client(server) as client:
+            assert await client.frame() is None
+        await all_ended(server)
+        assert server.peers[0].ended_with == [None]
+        server.failing = False
+        async with link.client(server) as client:
+            await client.say("hello")
+            assert await client.message() == "hello"
+
+
 async def test_one_who_is_gone_before_its_handshake_is_served_leaves_nothing(link: Link) -> None:
     """Not a wire, and not a line in the log, whenever it is found out; others are served."""
     async with link.server() as server:
@@ -728,7 +733,7 @@ async def test_a_wire_can_be_aborted_from_within_a_message(link: Link) -> None:
         await until(lambda: peer.served == 1)
         # More than is read ahead: reading has stopped when the last is served.
         await client.say("last", *["x" * 30_000] * 3)
-        await until(lambda: peer.wire._paused)
+        await until(lambda: is_paused(peer.wire))
         impatient = Impatient(peer.wire)
         let_go_on(peer)
         await until(lambda: impatient.ended_with)
@@ -821,7 +826,7 @@ async def test_a_close_frame_reaches_one_who_goes_on_sending_after_a_flood(link:
         keep_busy(peer)
         data = client_frame(TEXT, b"first") + client_frame(BINARY, b"x" * 20_000_000)
         sending = asyncio.create_task(client.send(data))
-        await until(lambda: peer.wire._paused)
+        await until(lambda: is_paused(peer.wire))
         let_go_on(peer)
         async with asyncio.timeout(wires_module.CLOSE_SECONDS / 2):  # else it is cut
             await sending
@@ -1035,7 +1040,7 @@ async def test_a_large_frame_leaves_whole(link: Link) -> None:
     async with link.server(buffer_bytes=1000) as server, link.client(server) as client:
         wire = the_peer(server).wire
         large = b"x" * 20_000_000
-        wire.send(frame(BINARY_FRAME, large))
+        wire.send(frame(BINARY, large))
         await a_turn()
         assert wire.backlog > 0
         assert await client.message() == large
