@@ -6,6 +6,7 @@ and signaling) have a hub of their own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ from server.frames import text_frame
 from server.outbox import Batch
 
 
-class Connection:
-    """One socket of one user, as the services see it. `handlers.socket` implements what is left open."""
+class Connection(ABC):
+    """One socket of one user, as the services see it: a port, which `handlers.socket` implements."""
 
     __slots__ = ("closed", "expires_at", "heard_at", "id", "login_id", "opened_at", "rooms", "user_id")
 
@@ -32,21 +33,21 @@ class Connection:
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property
+    @abstractmethod
     def backlog(self) -> int:
         """Bytes that wait for the other side to read."""
-        raise NotImplementedError  # pragma: no cover - the port
 
+    @abstractmethod
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         """Queues a frame; never blocks and never raises. A full buffer closes the connection."""
-        raise NotImplementedError  # pragma: no cover - the port
 
+    @abstractmethod
     def share(self, batch: Batch) -> None:
         """Queues a batch of the room's, which may still grow in this turn of the loop. As `send` otherwise."""
-        raise NotImplementedError  # pragma: no cover - the port
 
+    @abstractmethod
     def close(self, close: Close) -> None:
         """Ends the connection after what is queued; the service hears of it as of any disconnect."""
-        raise NotImplementedError  # pragma: no cover - the port
 
     def answer(self, event: Mapping[str, Any], ref: str | None = None) -> None:
         """Sends an event to this connection alone, with the `ref` of the request that it answers."""

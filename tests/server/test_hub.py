@@ -24,6 +24,10 @@ class Kept(Connection):
         self.batches: list[Batch] = []
         self.ended: Close | None = None
 
+    @property
+    def backlog(self) -> int:
+        return sum(len(frame) for frame, _ in self.frames)
+
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self.frames.append((frame, key))
 
