@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 CODE := server handlers storage spatial run.py
 
 # The system's pip installs into .venv: Debian's Python has no pip to put there without python3-venv.
-INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes
+INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench bench-quick format lock clean
@@ -54,14 +54,14 @@ lock: ## pin anew what the three requirements*.in name, with the hashes of every
 clean: ## remove .venv and what tools left; the data folder stays
 	rm -rf $(VENV) $(BENCH) .bench bench/peers/node_modules .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
 
-$(BIN)/python:
+$(BIN)/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Hereabouts needs Python 3.11 or later; name one with PYTHON=, as in `make run PYTHON=python3.12`.' >&2; exit 1; }
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || \
 		{ echo 'Hereabouts needs pip: on Debian and Ubuntu, `apt install python3-pip`.' >&2; exit 1; }
 	@$(PYTHON) -c 'import pip; v = pip.__version__.split("."); raise SystemExit((int(v[0]), int(v[1])) < (22, 3))' || \
 		{ echo 'Hereabouts needs pip 22.3 or later: `$(PYTHON) -m pip install --upgrade pip`, or a newer Python with PYTHON=.' >&2; exit 1; }
-	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m venv --without-pip $(@D)/..
 
 # Stamps: done again only when the lock changes.
 $(VENV)/.installed: requirements.txt | $(BIN)/python
@@ -75,8 +75,7 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/python
 	@touch $@
 
 # The peers of the benchmarks, in an environment of their own.
-$(BENCH)/.installed: requirements-bench.txt
+$(BENCH)/.installed: requirements-bench.txt | $(BENCH)/bin/python
 	@echo 'Installing what the benchmarks need into $(BENCH) ...'
-	$(PYTHON) -m venv --without-pip $(BENCH)
-	@$(PYTHON) -m pip --python $(BENCH)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(INSTALL) -r requirements-bench.txt
 	@touch $@
