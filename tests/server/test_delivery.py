@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
-import socket
-import struct
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -18,92 +14,38 @@ from server.codec import encode
 from server.errors import LOGGED_OUT
 from server.frames import text_frame
 from server.hub import Connection
+from tests.handlers.client import CLOSE, FIN, PING, PONG, TEXT, Client, Frame, client_frame
 from tests.harness import PATIENCE, Person, Server
 
-TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 # A receive buffer this small, and what the kernel keeps for the sender (some MB), fill up soon.
 RECEIVE_BUFFER = 4096
 
 
-class RawSocket:
-    """A WebSocket client that reads only when it is told to, and answers nothing by itself."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        self._socket.setblocking(False)
-        self._data = b""
-        self._loop = asyncio.get_running_loop()
+class RawSocket(Client):
+    """A chat socket whose client reads only when it is told to, and answers nothing by itself."""
 
     async def open(self, person: Person) -> None:
         """Up to `connected`."""
-        port = person.server.app.port
-        await self._loop.sock_connect(self._socket, ("127.0.0.1", port))
-        request = (
-            "GET /api/v1/ws/connect HTTP/1.1\r\n"
-            f"Host: 127.0.0.1:{port}\r\n"
-            f"Authorization: Bearer {person.token}\r\n"
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n"
-        )
-        await self._loop.sock_sendall(self._socket, request.encode())
-        while b"\r\n\r\n" not in self._data:
-            await self._receive()
-        self._data = self._data.partition(b"\r\n\r\n")[2]
+        await self.connect(person.server.app.port)
+        await self.send(self.request("/api/v1/ws/connect", Authorization=f"Bearer {person.token}"))
+        assert (await self.response())[0] == 101
         assert (await self.event())["type"] == "connected"
 
-    async def send(self, opcode: int, payload: bytes) -> None:
-        """A short frame, with a mask of zeros."""
-        assert len(payload) < 126
-        await self._loop.sock_sendall(self._socket, bytes((opcode, 0x80 | len(payload))) + bytes(4) + payload)
-
-    async def frame(self) -> tuple[int, bytes] | None:
-        """The next (first byte, payload); None at the end of the stream."""
-        if not await self._have(2):
-            assert not self._data, "the stream ends within a frame"
-            return None
-        opcode, size, start = self._data[0], self._data[1], 2
-        if size == 126:
-            await self._have(4)
-            (size,), start = struct.unpack("!H", self._data[2:4]), 4
-        elif size == 127:
-            await self._have(10)
-            (size,), start = struct.unpack("!Q", self._data[2:10]), 10
-        assert await self._have(start + size)
-        payload, self._data = self._data[start : start + size], self._data[start + size :]
-        return opcode, payload
-
     async def event(self) -> dict[str, Any]:
-        frame = await self.frame()
-        assert frame is not None and frame[0] == TEXT, frame
-        return dict(json.loads(frame[1]))
+        return dict(json.loads(await self.message()))
 
-    async def to_the_close(self) -> tuple[list[dict[str, Any]], int]:
+    async def to_the_close(self) -> tuple[list[dict[str, Any]], int | None]:
         """The events up to the close frame, and its code; nothing may follow it (RFC 6455 §5.5.1)."""
         events: list[dict[str, Any]] = []
-        while (frame := await self.frame()) is not None and frame[0] == TEXT:
-            events.append(json.loads(frame[1]))
-        assert frame is not None and frame[0] == CLOSE, frame
-        await self.send(CLOSE, frame[1][:2])
+        while (frame := await self.frame()) is not None and frame.first == FIN | TEXT:
+            events.append(json.loads(frame.payload))
+        assert frame is not None and frame.first == FIN | CLOSE, frame
+        await self.send(client_frame(CLOSE, frame.payload[:2]))
         assert await self.frame() is None, "something followed the close frame"
-        return events, struct.unpack("!H", frame[1][:2])[0]
-
-    def close(self) -> None:
-        self._socket.close()
-
-    async def _have(self, count: int) -> bool:
-        while len(self._data) < count:
-            if not await self._receive():
-                return False
-        return True
-
-    async def _receive(self) -> bool:
-        async with asyncio.timeout(PATIENCE):
-            data = await self._loop.sock_recv(self._socket, 1_000_000)
-        self._data += data
-        return bool(data)
+        return events, frame.code
 
 
+PINGED = Frame(FIN | PING, b"")
 RawChat = Callable[[Person], Awaitable[RawSocket]]
 
 
@@ -113,7 +55,7 @@ def raw_chat() -> Iterator[RawChat]:
     opened: list[RawSocket] = []
 
     async def open(person: Person) -> RawSocket:
-        raw = RawSocket()
+        raw = RawSocket(receive_buffer=RECEIVE_BUFFER)
         opened.append(raw)
         await raw.open(person)
         return raw
@@ -222,7 +164,7 @@ async def test_while_a_reader_is_behind_the_newest_of_a_kind_is_kept(
         deliver(ann, {"state": number, "filling": "x" * 10_000}, key="state")
         deliver(ann, {"other": number}, key="other")
     for number in range(20):
-        await slow.send(TEXT, encode({"type": "ping", "ref": str(number)}))
+        await slow.say(encode({"type": "ping", "ref": str(number)}).decode())
     events = [await slow.event() for _ in range(count + 2 + 20)]
     assert [event["number"] for event in events[:count]] == list(range(count))
     assert (events[count]["state"], events[count + 1]["other"]) == (999, 999)
@@ -255,24 +197,24 @@ async def test_a_silent_connection_is_pinged_and_then_closed(
     async with new_server(heartbeat_seconds=1.0) as server:
         ann, bob, cat = await server.people(3)
         silent, ponging, talking = [await raw_chat(person) for person in (ann, bob, cat)]
-        await ponging.send(PONG, b"")
+        await ponging.send(client_frame(PONG))
 
         async def answer_pings() -> None:
             for _ in range(3):
-                assert await ponging.frame() == (PING, b"")
-                await ponging.send(PONG, b"")
+                assert await ponging.frame() == PINGED
+                await ponging.send(client_frame(PONG))
 
         async def talk() -> None:
             for _ in range(3):
-                assert await talking.frame() == (PING, b"")
-                await talking.send(TEXT, b'{"type":"ping"}')
+                assert await talking.frame() == PINGED
+                await talking.say('{"type":"ping"}')
                 assert (await talking.event())["type"] == "pong"
 
         async def say_nothing() -> None:
             frames = []
             while (frame := await silent.frame()) is not None:
                 frames.append(frame)
-            assert frames and set(frames) == {(PING, b"")}
+            assert frames and set(frames) == {PINGED}
 
         await asyncio.gather(answer_pings(), talk(), say_nothing())
         assert not server.app.node.chat.is_online(ann.id)
