@@ -42,6 +42,25 @@ class Echo:
         self.ended_with.append(code)
 
 
+class Sink:
+    """A peer that answers nothing, and counts."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.served = 0
+        self.ended_with: list[int | None] = []
+        wire.peer = self
+
+    def heard(self) -> None: ...
+
+    def received(self, message: str | bytes) -> asyncio.Future[None] | None:
+        self.served += 1
+        return None
+
+    def ended(self, code: int | None) -> None:
+        self.ended_with.append(code)
+
+
 class EchoServer:
     """Listens on `port`; `peers` are those that have come, in their order."""
 
