@@ -6,6 +6,7 @@ function that does it. The same table makes the OpenAPI document, so neither can
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 
 from handlers.bodies import BodyHandler
 from server.codec import Decoder, convert
-from server.dispatch import as_api_error
+from server.dispatch import SLACK_SECONDS, as_api_error
 from server.errors import forbidden, invalid, not_found, unauthorized
 from server.logs import log
 from server.node import Node
@@ -141,8 +142,13 @@ class RestHandler(BodyHandler):
         route, decoder = self.routes[method]
         self.route = route
         try:
-            call = Call(self.node, await self._identify(route), path, self._body(decoder), self._query(route))
-            reply = await route.serve(call)
+            # Passwords wait for their turn to be hashed, and that may take longer.
+            seconds = None if route.sign_in else self.node.settings.storage_timeout + SLACK_SECONDS
+            async with asyncio.timeout(seconds):
+                call = Call(
+                    self.node, await self._identify(route), path, self._body(decoder), self._query(route)
+                )
+                reply = await route.serve(call)
         except Exception as error:
             self.refuse(
                 as_api_error(error, request=f"{route.method} {route.path}", request_id=self.request_id)

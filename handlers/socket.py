@@ -18,7 +18,7 @@ from handlers.base import Base
 from handlers.wire import Handshake, Wire, Wires
 from server import errors
 from server.clock import rfc3339
-from server.dispatch import Dispatcher, as_api_error
+from server.dispatch import SLACK_SECONDS, Dispatcher, as_api_error
 from server.errors import ApiError, Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
@@ -178,8 +178,9 @@ class Socket(Base, WebSocketHandler):
             wire.close(errors.restarting(self.restart_delay()))
             return
         try:
-            claims = await self._identify()
-            person = await node.people.arrive(claims.user_id)
+            async with asyncio.timeout(node.settings.storage_timeout + SLACK_SECONDS):
+                claims = await self._identify()
+                person = await node.people.arrive(claims.user_id)
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)
             refused = error.code != "unavailable"

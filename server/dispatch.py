@@ -28,6 +28,9 @@ from server.services.sessions import Sessions
 from server.settings import Settings
 from storage.errors import SessionGone, StorageError
 
+# What a request may take beyond a storage call's time: one that needs several of them gets no more for it.
+SLACK_SECONDS = 0.5
+
 # What a request's function returns. None: it is served. A future: it is under way (a message on its way
 # to the disk), and the next one may begin meanwhile. A coroutine has to wait for something, and makes one of
 # the two: what waits for nothing is a plain function, since a task costs as much as the rest of a request.
@@ -112,6 +115,7 @@ class Dispatcher:
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
+        self._seconds = settings.storage_timeout + SLACK_SECONDS
 
     def client(self) -> Client:
         settings = self._settings
@@ -161,14 +165,19 @@ class Dispatcher:
         ref: str | None,
         serving: Coroutine[Any, Any, asyncio.Future[Any] | None],
     ) -> None:
+        deadline = self._loop.time() + self._seconds
         try:
-            later = await serving
+            async with asyncio.timeout_at(deadline):
+                later = await serving
         except Exception as error:
             self._answer_error(connection, row.kind, ref, error)
             return
         if later is None:
             row.served.count += 1
-        elif (slot := self._follow(connection, client, row, ref, later)) is not None:
+            return
+        timer = self._loop.call_at(deadline, later.cancel)
+        later.add_done_callback(lambda _: timer.cancel())
+        if (slot := self._follow(connection, client, row, ref, later)) is not None:
             await slot
 
     def _follow(
@@ -183,7 +192,8 @@ class Dispatcher:
 
         def done(future: asyncio.Future[Any]) -> None:
             client.under_way -= 1
-            if future.cancelled() or (error := future.exception()) is None:
+            error = TimeoutError() if future.cancelled() else future.exception()
+            if error is None:
                 row.served.count += 1
             else:
                 self._answer_error(connection, row.kind, ref, error)
@@ -230,8 +240,9 @@ def as_api_error(error: BaseException, **context: Any) -> ApiError:
         return error
     if isinstance(error, SessionGone):
         return not_found("room")
-    if isinstance(error, StorageError):
-        log.warning("storage_failed", error=type(error).__name__, detail=str(error), **context)
+    if isinstance(error, StorageError | TimeoutError):
+        detail = str(error) or "the request missed its deadline"
+        log.warning("storage_failed", error=type(error).__name__, detail=detail, **context)
         return unavailable()
     log.error("unexpected_error", exc_info=error, **context)
     return ApiError("unavailable", "something went wrong on the server; it has been noted")

@@ -82,6 +82,8 @@ class Database:
         # not be given up, and would still run long after its caller has gone.
         self._slots = asyncio.Semaphore(max(1, max_workers - _WRITERS_THREADS))
 
+        self._endings: set[asyncio.Future[None]] = set()
+
     def __getitem__(self, collection: str) -> Collection:
         return self._db[collection]
 
@@ -90,8 +92,14 @@ class Database:
             answer: dict[str, Any] = await self._client.admin.command(command)
         return answer
 
+    async def touch(self, operation: str) -> None:
+        """Writes a little thing, which proves more than reading one. Raises Unavailable."""
+        async with self.operation(operation):
+            await self._db["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+
     async def close(self) -> None:
         """Tells the database goodbye, which takes as long as it does not answer: not on this thread."""
+        await asyncio.gather(*self._endings, return_exceptions=True)
         await asyncio.to_thread(self._client.close)
 
     @asynccontextmanager
@@ -123,7 +131,8 @@ class Database:
 
     async def transaction(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Runs `body` (again, if others were in the way) so that all of its writes happen or none."""
-        async with await self._client.start_session() as session:
+        session = await self._client.start_session()
+        try:
             result: T = await session.with_transaction(
                 body,
                 read_concern=ReadConcern("snapshot"),
@@ -131,6 +140,11 @@ class Database:
                 read_preference=ReadPreference.PRIMARY,
             )
             return result
+        finally:
+            # One that was given up is aborted, which takes its time again: nobody waits for that.
+            ending = asyncio.ensure_future(session.end_session())
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
 
     def _measured(self, name: str, started: float) -> None:
         if self.observe is not None:

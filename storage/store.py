@@ -81,9 +81,8 @@ class Store:
         self.database.observe = observe
 
     async def ping(self) -> None:
-        """Writes a little thing, as reading one proves nothing. Raises Unavailable."""
-        async with self.database.operation("ping"):
-            await self.database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+        """It can be written to. Raises Unavailable."""
+        await self.database.touch("ping")
 
     async def close(self) -> None:
         """What was submitted to the writer gets its outcome first."""
@@ -129,8 +128,7 @@ async def _check(database: Database, hosts: str, timeout: float) -> None:
             )
         if hello["maxWireVersion"] < _OLDEST_WIRE_VERSION:
             raise Unavailable(f"the MongoDB at {hosts} is too old: 5.0 or later is needed")
-        async with database.operation("store.check"):
-            await database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+        await database.touch("store.check")
     except Unavailable as error:
         if error.__cause__ is None:
             raise

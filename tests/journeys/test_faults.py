@@ -5,39 +5,85 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from tests.harness import Person, Socket
+from tests.harness import Person, Server, Socket
 from tests.journeys.conftest import NewProcess
 from tests.journeys.process import Process, alive, until
 
+PAUSE_SECONDS = 0.05  # before what was refused is sent again, and between two reads
+
 
 class Flow:
-    """Several people who write into one land until told to stop, and one who listens."""
+    """Several people who write into one land until told to stop, and one who listens.
+
+    Each sends one message after another, and sends again under the same client id what was refused.
+    """
 
     def __init__(self) -> None:
         self.acknowledged: dict[str, int] = {}  # client id → seq
         self.refused: list[str] = []  # codes
+        self.slowest = 0.0  # seconds until the answer to any request
         self._going = True
 
     async def write(self, socket: Socket, room_id: str, name: str) -> None:
-        """One message after another, each under its own client id, until `stop` or the end of the socket."""
+        """Until `stop` or the end of the socket."""
+
+        async def send(client_id: str) -> str:
+            answer = await socket.answer_to(
+                type="send_message", room_id=room_id, content=client_id, client_id=client_id
+            )
+            return self._note(client_id, answer) if answer["type"] == "message_ack" else str(answer["code"])
+
+        try:
+            await self._send_all(name, send)
+        except AssertionError:
+            if socket.closed is None:
+                raise  # closed while it waited, it would be neither acknowledged nor refused
+
+    async def post(self, person: Person, room_id: str, name: str) -> None:
+        """The same over REST."""
+
+        async def send(client_id: str) -> str:
+            body = {"content": client_id, "client_id": client_id}
+            status, answer = await person.call("POST", f"/chat/sessions/{room_id}/messages", body)
+            return self._note(client_id, answer) if status in (200, 201) else str(answer["error"]["code"])
+
+        await self._send_all(name, send)
+
+    async def read(self, person: Person, path: str) -> None:
+        """One read of a page after another, until `stop`."""
+        while self._going:
+            started = monotonic()
+            status, answer = await person.call("GET", path)
+            self.slowest = max(self.slowest, monotonic() - started)
+            if status != 200:
+                self.refused.append(answer["error"]["code"])
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _send_all(self, name: str, send: Callable[[str], Awaitable[str]]) -> None:
         number = 0
-        while self._going and socket.closed is None:
+        while self._going:
             number += 1
-            client_id = f"{name}-{number}"
-            try:
-                answer = await socket.answer_to(
-                    type="send_message", room_id=room_id, content=client_id, client_id=client_id
-                )
-            except AssertionError:
-                return  # closed while it waited: neither acknowledged nor refused
-            if answer["type"] == "message_ack":
-                self.acknowledged[client_id] = answer["seq"]
-            else:
-                self.refused.append(answer["code"])
+            while True:
+                started = monotonic()
+                refused = await send(f"{name}-{number}")
+                self.slowest = max(self.slowest, monotonic() - started)
+                if not refused:
+                    break
+                self.refused.append(refused)
+                if not self._going:
+                    return
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    def _note(self, client_id: str, answer: dict[str, Any]) -> str:
+        assert client_id not in self.acknowledged
+        self.acknowledged[client_id] = answer["seq"]
+        return ""
 
     def stop(self) -> None:
         self._going = False
@@ -57,7 +103,7 @@ def check(flow: Flow, stored: list[dict[str, Any]], seen: list[dict[str, Any]]) 
         assert own == sorted(own)
 
 
-async def start_flow(process: Process) -> tuple[Flow, Person, str, Socket, list[asyncio.Task[None]]]:
+async def start_flow(process: Server) -> tuple[Flow, Person, str, Socket, list[asyncio.Task[None]]]:
     ann = await process.person("ann")
     land = await ann.land()
     listener = await ann.chat(land)
