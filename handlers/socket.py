@@ -177,6 +177,9 @@ class Socket(Base, WebSocketHandler):
         if not node.ready:
             wire.close(errors.restarting(self.restart_delay()))
             return
+        if wait := node.admit_socket():
+            wire.close(errors.try_later(wait))
+            return
         try:
             async with asyncio.timeout(node.settings.storage_timeout + SLACK_SECONDS):
                 claims = await self._identify()

@@ -11,7 +11,7 @@ from server.clock import Clock
 from server.dispatch import Dispatcher, chat_table, signal_table
 from server.errors import LOGGED_OUT, ApiError
 from server.hub import Hub
-from server.limits import Throttle
+from server.limits import Admission, Throttle
 from server.metrics import Metrics
 from server.protocol import requests
 from server.protocol.shapes import IceServersShape
@@ -25,6 +25,7 @@ from server.services.people import People
 from server.services.presence import Presence
 from server.services.proximity import Proximity
 from server.services.renewal import Renewal
+from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
 from server.services.tokens import Claims, Tokens
@@ -43,6 +44,7 @@ class Node:
         self.requests_under_way = 0  # over REST
         self._requests = Throttle(settings.rest_rate, settings.rest_burst)
         self._sign_ins = Throttle(settings.login_rate, settings.login_burst)
+        self._sockets = Admission(settings.connect_rate, settings.connect_burst, clock.monotonic())
         self.metrics = Metrics()
         delivered = self.metrics.deliveries.inc
 
@@ -78,6 +80,15 @@ class Node:
             clock,
             self.metrics,
             self.recent,
+            store.deletions,
+        )
+        resuming = Resuming(
+            self.rooms,
+            self.messages,
+            self.people,
+            store.writer,
+            store.deletions,
+            buffer_bytes=settings.buffer_bytes,
         )
         self.proximity = Proximity(self.lands, self.people)
         self.presence = Presence(
@@ -102,7 +113,7 @@ class Node:
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
 
-        chat_rows = chat_table(self.rooms, self.sessions, self.messages, self.proximity, renewal)
+        chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
         self.chat_dispatcher = Dispatcher(chat_rows, requests.ChatRequest, settings, self.metrics)
         signal_rows = signal_table(self.calls, renewal)
         self.signal_dispatcher = Dispatcher(signal_rows, requests.SignalRequest, settings, self.metrics)
@@ -126,6 +137,10 @@ class Node:
             wait = self._sign_ins.take(address, now)
         if wait:
             raise ApiError("rate_limited", "too many requests from this address", retry_after=round(wait, 3))
+
+    def admit_socket(self) -> float:
+        """0 if a socket may be opened now, before anything is looked up for it; else the seconds to wait."""
+        return self._sockets.take(self.clock.monotonic()) if self.settings.rate_limits else 0.0
 
     def ice_servers(self, user_id: str) -> IceServersShape:
         return ice_servers(self.settings, user_id, self.clock)
