@@ -28,6 +28,8 @@ from storage.store import Store
 # Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
+# Of the time that stopping may take, the last part: for what the closed sockets leave to be written.
+STORE_CLOSE_SECONDS: Final = 5.0
 # Connections that may wait to be accepted: a crowd that returns at once. The system has a bound of its own
 # (net.core.somaxconn); one that finds no place tries again after a second, then after three.
 LISTEN_BACKLOG: Final = 4_096
@@ -95,18 +97,17 @@ class App:
         self.node.calls.end_all()
         deadline = asyncio.get_running_loop().time() + self.settings.shutdown_seconds
         try:
-            async with asyncio.timeout_at(deadline - CLOSE_SECONDS):
-                await self.store.writer.drain()
-                await _until(lambda: not self.node.requests_under_way)
-        except (TimeoutError, StorageError) as error:
-            log.warning("stopped_with_work_under_way", error=type(error).__name__)
+            async with asyncio.timeout_at(deadline - CLOSE_SECONDS - STORE_CLOSE_SECONDS):
+                await _until(lambda: not self.node.busy)
+        except TimeoutError:
+            log.warning("stopped_with_work_under_way")
         wires = list(self._wires.open)
         slot = RESTART_SPREAD_SECONDS / max(1, len(wires))
         for place, wire in enumerate(wires):
             # A slot of the time for each, less a random part of it: no two are told the same.
             wire.close(restarting(slot * (place + 1 - random.random() / 2)))
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline - STORE_CLOSE_SECONDS):
                 await _until(lambda: not self._wires.open)
         except TimeoutError:
             log.info("sockets_cut", count=len(self._wires.open))
@@ -115,11 +116,15 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.node.presence.close()
         self.node.accounts.close()
         if self._server is not None:
             await self._server.close_all_connections()
-        await self.store.close()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self.node.presence.close()
+        except TimeoutError:
+            log.warning("last_seen_not_kept")
+        await self.store.close(until=deadline)
 
     async def _purge(self) -> None:
         await retention.purge(self.settings, self.store.messages, self.node.recent, self.node.clock)

@@ -41,10 +41,14 @@ Serve = Callable[[Connection, Any], Outcome]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request's function, and what it costs of a connection's rate: 1 is a little work in memory."""
+    """A request's function, and what it costs of a connection's rate: 1 is a little work in memory.
+
+    `patient`: it takes as long as the client reads, and has no deadline beyond those of its parts.
+    """
 
     serve: Serve
     cost: float = 1.0
+    patient: bool = False
 
 
 Table = dict[type[requests.Request], Row]
@@ -62,7 +66,7 @@ def chat_table(
         requests.JoinRoom: Row(rooms.join, 2),
         requests.LeaveRoom: Row(rooms.leave),
         # Seldom more than one a connection; of 200 rooms the most work there is.
-        requests.Resume: Row(resuming.resume, 20),
+        requests.Resume: Row(resuming.resume, 20, patient=True),
         requests.SendMessage: Row(messages.send, 2),
         requests.Typing: Row(rooms.typing),
         requests.MarkRead: Row(sessions.mark_read, 2),
@@ -106,6 +110,7 @@ class _Row:
     kind: str
     serve: Serve
     cost: float
+    seconds: float | None  # that it may take
     served: Tally
 
 
@@ -117,13 +122,14 @@ class Dispatcher:
         for type_, row in table.items():
             kind = str(type_.__struct_config__.tag)
             served = metrics.tally(metrics.requests.labels(kind, "ok"))
-            self._table[type_] = _Row(kind, row.serve, row.cost, served)
+            seconds = None if row.patient else settings.storage_timeout + SLACK_SECONDS
+            self._table[type_] = _Row(kind, row.serve, row.cost, seconds, served)
         self._decoder = Decoder(union)
         self._ref_decoder = Decoder(requests.RefOnly)
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._seconds = settings.storage_timeout + SLACK_SECONDS
+        self.under_way = 0  # requests that wait for something
 
     def client(self) -> Client:
         settings = self._settings
@@ -173,18 +179,22 @@ class Dispatcher:
         ref: str | None,
         serving: Coroutine[Any, Any, asyncio.Future[Any] | None],
     ) -> None:
-        deadline = self._loop.time() + self._seconds
+        started = self._loop.time()
+        self.under_way += 1
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout(row.seconds):
                 later = await serving
         except Exception as error:
             self._answer_error(connection, row.kind, ref, error)
             return
+        finally:
+            self.under_way -= 1
         if later is None:
             row.served.count += 1
             return
-        timer = self._loop.call_at(deadline, later.cancel)
-        later.add_done_callback(lambda _: timer.cancel())
+        if row.seconds is not None:
+            timer = self._loop.call_at(started + row.seconds, later.cancel)
+            later.add_done_callback(lambda _: timer.cancel())
         if (slot := self._follow(connection, client, row, ref, later)) is not None:
             await slot
 
@@ -200,6 +210,7 @@ class Dispatcher:
 
         def done(future: asyncio.Future[Any]) -> None:
             client.under_way -= 1
+            self.under_way -= 1
             error = TimeoutError() if future.cancelled() else future.exception()
             if error is None:
                 row.served.count += 1
@@ -209,6 +220,7 @@ class Dispatcher:
                 client.slot.set_result(None)
 
         client.under_way += 1
+        self.under_way += 1
         later.add_done_callback(done)
         if client.under_way < self._settings.requests_in_flight:
             return None

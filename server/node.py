@@ -119,6 +119,12 @@ class Node:
         self.signal_dispatcher = Dispatcher(signal_rows, requests.SignalRequest, settings, self.metrics)
         self._measure()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was asked for, over REST or a socket, has not had its answer."""
+        dispatchers = (self.chat_dispatcher, self.signal_dispatcher)
+        return bool(self.requests_under_way or any(each.under_way for each in dispatchers))
+
     async def load(self) -> None:
         """What is held in memory: every land, and the logins that ended while their tokens live."""
         await self.lands.load()

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from motor.frameworks.asyncio import max_workers
@@ -37,6 +38,8 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 _GUARD_SECONDS = 0.25
 # Threads of the driver's pool that nothing but the writer's commits may take.
 _WRITERS_THREADS = 1
+# By itself the driver waits for its answer for ever.
+_GOODBYE_SECONDS = 1.0
 
 
 def to_date(milliseconds: int) -> DatetimeMS:
@@ -98,9 +101,14 @@ class Database:
             await self._db["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
 
     async def close(self) -> None:
-        """Tells the database goodbye, which takes as long as it does not answer: not on this thread."""
+        """Tells the database goodbye: not for long, as it may not answer, and not on this thread."""
         await asyncio.gather(*self._endings, return_exceptions=True)
-        await asyncio.to_thread(self._client.close)
+
+        def say_goodbye() -> None:
+            with pymongo.timeout(_GOODBYE_SECONDS):
+                self._client.close()
+
+        await asyncio.to_thread(say_goodbye)
 
     @asynccontextmanager
     async def operation(self, name: str) -> AsyncIterator[None]:

@@ -86,9 +86,9 @@ class Store:
         """It can be written to. Raises Unavailable."""
         await self.database.touch("ping")
 
-    async def close(self) -> None:
-        """What was submitted to the writer gets its outcome first."""
-        await self.writer.close()
+    async def close(self, *, until: float | None = None) -> None:
+        """What was submitted to the writer gets its outcome first, or is given up at `until` (the loop's time)."""
+        await self.writer.close(until=until)
         await self.database.close()
 
 

@@ -156,11 +156,13 @@ class MessageWriter:
         await self._idle.wait()
         await self.settle()
 
-    async def close(self) -> None:
+    async def close(self, *, until: float | None = None) -> None:
+        """Drains, until then at most (the loop's time)."""
         self._closed = True
         try:
-            await self.drain()
-        except Unavailable as error:
+            async with asyncio.timeout_at(until):
+                await self.drain()
+        except (TimeoutError, Unavailable) as error:
             # They are found again from the messages themselves; only read marks stay behind.
             log.warning("closing with heads and read marks unwritten: %s", error)
         for task in (self._task, self._trail_task):

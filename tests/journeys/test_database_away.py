@@ -46,7 +46,7 @@ def server(io_loop: IOLoop, proxy: Proxy, database_name: str, keyring: Keyring) 
     io_loop.run_sync(server.stop)
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_a_slow_database(server: Server, proxy: Proxy) -> None:
     """A request that needs it several times gets no more time for that, over either door."""
     ann, bob, eve = [await server.person() for _ in range(3)]
@@ -86,7 +86,7 @@ async def test_a_slow_database(server: Server, proxy: Proxy) -> None:
     await sockets[0].ask("message_ack", type="send_message", room_id=private, content="x")
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_connections_that_lead_nowhere(server: Server, proxy: Proxy) -> None:
     """Half open, as after a router's restart: they are given up together, and not one deadline after the other."""
     flow, ann, land, listener, tasks = await start_flow(server)

@@ -6,10 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import pytest
+from tornado.httpclient import HTTPError
+from tornado.websocket import WebSocketClosedError
 
 from tests.harness import Person, Server, Socket
 from tests.journeys.conftest import NewProcess
@@ -25,6 +28,7 @@ class Flow:
     """
 
     def __init__(self) -> None:
+        self.sent: list[str] = []  # client ids
         self.acknowledged: dict[str, int] = {}  # client id → seq
         self.refused: list[str] = []  # codes
         self.slowest = 0.0  # seconds until the answer to any request
@@ -41,19 +45,20 @@ class Flow:
 
         try:
             await self._send_all(name, send)
-        except AssertionError:
+        except (AssertionError, WebSocketClosedError):
             if socket.closed is None:
                 raise  # closed while it waited, it would be neither acknowledged nor refused
 
     async def post(self, person: Person, room_id: str, name: str) -> None:
-        """The same over REST."""
+        """The same over REST, until `stop` or until nobody answers."""
 
         async def send(client_id: str) -> str:
             body = {"content": client_id, "client_id": client_id}
             status, answer = await person.call("POST", f"/chat/sessions/{room_id}/messages", body)
             return self._note(client_id, answer) if status in (200, 201) else str(answer["error"]["code"])
 
-        await self._send_all(name, send)
+        with suppress(OSError, HTTPError):
+            await self._send_all(name, send)
 
     async def read(self, person: Person, path: str) -> None:
         """One read of a page after another, until `stop`."""
@@ -69,6 +74,7 @@ class Flow:
         number = 0
         while self._going:
             number += 1
+            self.sent.append(f"{name}-{number}")
             while True:
                 started = monotonic()
                 refused = await send(f"{name}-{number}")

@@ -95,7 +95,7 @@ async def test_the_primary_steps_down(server: Server, members: ReplicaSet) -> No
             await asyncio.to_thread(members.step_down)
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_the_primary_is_killed(server: Server, members: ReplicaSet) -> None:
     """Another one takes over, and the first comes back as a follower."""
     async with full_flow(server) as flow:
@@ -106,7 +106,7 @@ async def test_the_primary_is_killed(server: Server, members: ReplicaSet) -> Non
         await asyncio.to_thread(members.whole)
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_the_primary_stands_still(server: Server, members: ReplicaSet) -> None:
     """For longer than an election takes: when it goes on, it takes itself for the primary for a while."""
     async with full_flow(server) as flow:
@@ -119,7 +119,7 @@ async def test_the_primary_stands_still(server: Server, members: ReplicaSet) -> 
         assert await asyncio.to_thread(members.primary) != stale
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_the_majority_is_gone(server: Server, members: ReplicaSet) -> None:
     """Nothing is acknowledged that one member alone has; when a second is back, all goes on."""
     async with full_flow(server) as flow:
