@@ -34,7 +34,7 @@ log = logging.getLogger("hereabouts.storage.mongod")
 
 _REPLICA_SET = "hereabouts"
 _START_SECONDS = 60.0  # a journal of a killed one may have to be replayed
-_STOP_SECONDS = 8.0  # what its journal holds needs no orderly end
+_STOP_SECONDS = 5.0  # as a rule one; what its journal holds needs no orderly end
 _POLL_SECONDS = 0.1
 _PORTS = (20_000, 32_000)
 _PORTS_TRIED = 5

@@ -9,9 +9,11 @@ import os
 import signal
 import socket
 from time import monotonic
+from typing import Any
 
 import pytest
 
+from storage.keyring import Keyring
 from tests.harness import Person, Server
 from tests.journeys.conftest import NewProcess
 from tests.journeys.process import POLL_SECONDS, STOP_SECONDS, Process, alive, until
@@ -84,6 +86,87 @@ async def test_in_full_flow(process: Process) -> None:
     await process.start()
     check(flow, await process.history(ann.token, land), seen)
     await send_again(process, ann, land, flow)
+
+
+class Kept:
+    """A connection for plain HTTP that is kept open between requests."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, server: Server) -> Kept:
+        return cls(*await asyncio.open_connection("127.0.0.1", server.app.port))
+
+    async def get(self, path: str, *headers: str) -> str:
+        """The status line and what else comes with it."""
+        lines = [f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]
+        self._writer.write("\r\n".join(lines).encode())
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        if "Content-Length: " in head:
+            await self._reader.readexactly(int(head.partition("Content-Length: ")[2].split()[0]))
+        return head
+
+    async def close_code(self) -> int:
+        """Of the close frame that comes next."""
+        return int.from_bytes((await self._reader.readexactly(4))[2:])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def test_who_comes_while_it_stops(
+    mongodb_uri: str, database_name: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New connections are refused; on those that are open already /readyz is 503, a socket is told 1012 and a
+    request on an open socket changes nothing; what was asked before is finished first."""
+    server = Server(mongodb_uri, database_name, keyring)
+    await server.start()
+    ann = await server.person()
+    land = await ann.land()
+    hers = await ann.chat(land)
+    probe, late = await Kept.open(server), await Kept.open(server)
+    assert "200 OK" in await probe.get("/readyz")
+    insert, let_go, under_way = server.store.writer._insert, asyncio.Event(), asyncio.Event()
+
+    async def slow(documents: Any) -> int:
+        under_way.set()
+        await let_go.wait()
+        return await insert(documents)
+
+    monkeypatch.setattr(server.store.writer, "_insert", slow)
+    await hers.send(type="send_message", room_id=land, content="before", client_id="before")
+    await under_way.wait()
+    stopping = asyncio.ensure_future(server.app.stop())
+    while server.app.node.ready:
+        await asyncio.sleep(0)
+    with pytest.raises(ConnectionRefusedError):
+        await Kept.open(server)
+    assert "503" in await probe.get("/readyz")
+    upgrade = await late.get(
+        "/api/v1/ws/connect",
+        *("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
+        *("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", f"Authorization: Bearer {ann.token}"),
+    )
+    assert "101" in upgrade
+    assert await late.close_code() == 1012
+    late.close()
+    await hers.send(type="send_message", room_id=land, content="after", client_id="after")
+    let_go.set()
+    await stopping
+    assert (await hers.ended())[0] == 1012
+    assert [ack["client_id"] for ack in hers.taken("message_ack")] == ["before"]
+    probe.close()
+    monkeypatch.undo()
+    await hers.close()
+    await server.start_again()
+    hers = await ann.chat(land)
+    for client_id in ("before", "after", "after"):
+        await hers.ask(
+            "message_ack", type="send_message", room_id=land, content=client_id, client_id=client_id
+        )
+    assert [m["content"] for m in await server.history(ann.token, land)] == ["before", "after"]
+    await server.stop()
 
 
 @pytest.mark.logs(
