@@ -81,26 +81,42 @@ def spare_the_collector() -> None:
 
 
 async def serve(chosen: Settings) -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs until SIGTERM or SIGINT. Either also ends a start that takes its time."""
     stopping = asyncio.Event()
+    starting = asyncio.current_task()
+
+    def stop() -> None:
+        nonlocal starting
+        stopping.set()
+        if starting is not None:
+            starting.cancel()
+            starting = None
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    with DataDir(chosen.data_dir):
-        keyring = _keyring(chosen)
-        token_secret = _token_secret(chosen)
-        async with _database(chosen) as uri:
-            store = await Store.open(
-                uri, keyring=keyring, database=chosen.mongodb_database, timeout=chosen.storage_timeout
-            )
-            app = App(chosen, store, token_secret)
-            try:
-                await app.start()
-                spare_the_collector()
-                _greet(chosen, app.port)
-                await stopping.wait()
-                log.info("stopping")
-            finally:
-                await app.stop()
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        with DataDir(chosen.data_dir):
+            keyring = _keyring(chosen)
+            token_secret = _token_secret(chosen)
+            async with _database(chosen) as uri:
+                store = await Store.open(
+                    uri, keyring=keyring, database=chosen.mongodb_database, timeout=chosen.storage_timeout
+                )
+                app = App(chosen, store, token_secret)
+                try:
+                    await app.start()
+                    starting = None
+                    spare_the_collector()
+                    _greet(chosen, app.port)
+                    await stopping.wait()
+                    log.info("stopping")
+                finally:
+                    await app.stop()
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+    # The loop is about to give the signals back: one more of them must not spoil a good end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 async def rotate_keys(chosen: Settings) -> None:

@@ -124,8 +124,9 @@ class LocalMongod:
             try:
                 if await self._run(binary, port):
                     log.info("mongod runs again")
-            except MongodFailed as error:
-                log.error("%s", error)
+            except (MongodFailed, OSError) as error:
+                # A disk that is full now need not be so at the next try.
+                log.error("mongod could not be started again: %s", error)
 
     async def _run(self, binary: Path, port: int) -> bool:
         """Starts it once; False if the port is taken after all. Raises MongodFailed."""
@@ -144,8 +145,8 @@ class LocalMongod:
                 start_new_session=True,
             )
         self._process = process
-        self._state.save(process.pid, port)
         try:
+            self._state.save(process.pid, port)
             await asyncio.to_thread(_make_primary, process, port)
         except BaseException as error:
             await asyncio.shield(asyncio.to_thread(_end, process))
