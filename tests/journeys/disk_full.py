@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from tests.journeys.process import Process, complaints, until
+from tests.journeys.process import Process, complaints
 from tests.journeys.test_faults import recovery, start_flow
 
 SIZE_MB = 512  # an empty mongod takes some 310: its journal is made in files of 100
