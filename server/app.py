@@ -101,6 +101,7 @@ class App:
                 await _until(lambda: not self.node.busy)
         except TimeoutError:
             log.warning("stopped_with_work_under_way")
+        self.node.calls.end_all()
         wires = list(self._wires.open)
         slot = RESTART_SPREAD_SECONDS / max(1, len(wires))
         for place, wire in enumerate(wires):

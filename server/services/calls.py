@@ -163,7 +163,7 @@ class Calls:
     # Endings from elsewhere
 
     def end_all(self) -> None:
-        """The server stops."""
+        """The server stops. What was on its way then may still make a call: to be called again after that."""
         for call in self._book:
             self._tell(self._book.end(call, "server_shutdown", self._clock.monotonic()))
             self._arm(call.id)
@@ -187,9 +187,11 @@ class Calls:
         self._arm(call_id)
 
     def _tell(self, tells: Iterable[Tell], asker: Connection | None = None, ref: str | None = None) -> None:
+        """The first that is for the asker alone is the answer, with its `ref`."""
         for tell in tells:
             if asker is not None and tell.only == asker.id:
                 asker.answer(tell.event, ref)
+                ref = None
             elif tell.only is not None:
                 self._broker.publish(ToConnection(tell.user_id, tell.only), tell.event)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from handlers.socket import SocketConnection
 from server.clock import Clock
 from tests.harness import Person, Server, Socket
 
@@ -321,20 +323,25 @@ async def test_two_who_call_each_other(server: Server) -> None:
 # Losing and finding again
 
 
-async def test_a_lost_connection_comes_back(server: Server) -> None:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+async def test_a_lost_connection_comes_back(server: Server, who: str) -> None:
     """The other side is told of both; then signals reach the new connection, with the same call."""
     ann, bob, hers, his = await pair(server)
     call_id = await talk(hers, his, bob)
-    await his.close()
-    assert await hers.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
-    error = await hers.refused("unavailable", type="offer", call_id=call_id, sdp="v=0")
+    lost, stays, person, other = (hers, his, ann, bob) if who == "caller" else (his, hers, bob, ann)
+    await lost.close()
+    assert await stays.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
+    error = await stays.refused("unavailable", type="offer", call_id=call_id, sdp="v=0")
     assert error["retry_after"] > 0
-    again = await bob.signal()
+    again = await person.signal()
+    await again.quiet()
     rejoined = await again.ask("call_rejoined", type="call_rejoin", call_id=call_id)
     assert rejoined["call_id"] == call_id
-    assert await hers.next("peer_reconnected") == {"type": "peer_reconnected", "call_id": call_id}
-    await hers.send(type="offer", call_id=call_id, sdp="v=0")
-    await again.next("offer", from_user_id=ann.id)
+    assert await stays.next("peer_reconnected") == {"type": "peer_reconnected", "call_id": call_id}
+    await stays.send(type="offer", call_id=call_id, sdp="v=0")
+    await again.next("offer", from_user_id=other.id)
+    await again.send(type="answer", call_id=call_id, sdp="v=0")
+    await stays.next("answer", from_user_id=person.id)
     end = await again.ask("call_ended", type="call_hangup", call_id=call_id)
     assert end["reason"] == "hangup"
 
@@ -348,7 +355,7 @@ async def test_both_lose_their_connection(server: Server) -> None:
     await his.close()
     hers, his, other = await ann.signal(), await bob.signal(), await bob.signal()
     await hers.ask("call_rejoined", type="call_rejoin", call_id=call_id)
-    await hers.next("peer_reconnecting", call_id=call_id)
+    assert await hers.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
     for socket in (his, other):
         await socket.quiet()
     await his.ask("call_rejoined", type="call_rejoin", call_id=call_id)
@@ -384,6 +391,67 @@ async def test_a_caller_who_is_lost_while_it_rings(new_server: NewServer) -> Non
         call_id = await ring(again, his, bob)
         await again.close()
         assert await his.next("call_ended", call_id=call_id) == ended(call_id, "disconnected")
+
+
+async def test_both_are_lost_at_once_and_back_at_once(server: Server) -> None:
+    """Whichever the server hears first, in the end each knows that the other is there."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await talk(hers, his, bob)
+    await asyncio.gather(hers.close(), his.close())
+    hers, his = await asyncio.gather(ann.signal(), bob.signal())
+    await asyncio.gather(
+        *(each.ask("call_rejoined", type="call_rejoin", call_id=call_id) for each in (hers, his))
+    )
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+    await his.send(type="answer", call_id=call_id, sdp="v=0")
+    await hers.next("answer")
+    last = {"hers": [event["type"] for event in hers.events], "his": [event["type"] for event in his.events]}
+    assert sorted(last.values()) in (
+        [[], ["peer_reconnected"]],
+        [[], ["peer_reconnecting", "peer_reconnected"]],
+    )
+    assert await counts(server) == (0, 1)
+
+
+async def test_answered_while_the_caller_is_lost(server: Server) -> None:
+    """The callee is told to wait, and the caller, back again, that there was an answer."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await ring(hers, his, bob, "video")
+    await hers.close()
+    await his.ask("call_started", type="call_accept", call_id=call_id)
+    await his.next("peer_reconnecting", call_id=call_id)
+    hers = await ann.signal()
+    await hers.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+    await hers.next("call_accepted", call_id=call_id)
+    started = await hers.next("call_started", call_id=call_id)
+    assert (started["peer_id"], started["call_type"], "ref" in started) == (bob.id, "video", False)
+    await his.next("peer_reconnected", call_id=call_id)
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+
+
+async def test_a_half_open_connection_is_replaced(server: Server) -> None:
+    """The one that went silent is not noticed before its user is back on another, and its end, when it is
+    noticed, ends nothing; whoever of the two it was, ringing or talking."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await ring(hers, his, bob)
+    for talking in (False, True):
+        for person in (ann, bob) if talking else (ann,):
+            (silent,) = server.app.node.signal.of_user(person.id)
+            again = await person.signal()
+            await again.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+            assert isinstance(silent, SocketConnection)
+            silent.abort()  # as the heartbeat does
+            hers, his = (again, his) if person is ann else (hers, again)
+        if not talking:
+            await his.ask("call_started", type="call_accept", call_id=call_id)
+            await hers.next("call_started")
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+    await his.quiet("peer_reconnecting", "call_ended")
+    await hers.quiet("peer_reconnecting", "call_ended")
+    assert await counts(server) == (0, 1)
 
 
 async def test_rejoining_takes_over(server: Server) -> None:
@@ -422,6 +490,37 @@ async def test_the_server_stops(new_server: NewServer) -> None:
         await socket.next("call_ended", call_id=call_id, reason="server_shutdown")
         code, reason = await socket.ended()
         assert code == 1012 and reason is not None and reason.startswith("retry_after=")
+        await socket.close()
+
+
+async def test_a_call_that_is_made_while_the_server_stops(
+    new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose initiate was on its way ends like the others, before the sockets close."""
+    server = new_server()
+    await server.start()
+    _, bob, hers, his = await pair(server)
+    looking, go_on = asyncio.Event(), asyncio.Event()
+    are_blocked = server.app.node.people.are_blocked
+
+    async def slow(a: str, b: str) -> bool:
+        looking.set()
+        await go_on.wait()
+        return await are_blocked(a, b)
+
+    monkeypatch.setattr(server.app.node.people, "are_blocked", slow)
+    await hers.send(type="call_initiate", callee_id=bob.id, call_type="audio")
+    await looking.wait()
+    stopping = asyncio.ensure_future(server.app.stop())
+    while server.app.node.ready:
+        await asyncio.sleep(0)
+    go_on.set()
+    call_id = (await hers.next("call_initiated"))["call_id"]
+    for socket in (hers, his):
+        await socket.next("call_ended", call_id=call_id, reason="server_shutdown")
+        assert (await socket.ended())[0] == 1012
+    await stopping
+    for socket in (hers, his):
         await socket.close()
 
 
