@@ -154,13 +154,14 @@ async def recovery(flow: Flow) -> None:
 
 
 @pytest.mark.logs("mongod ended|storage_failed")
-async def test_the_database_is_killed(new_process: NewProcess) -> None:
-    """SIGKILL of mongod: it is started again, and nobody has to reconnect."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_database_ends(new_process: NewProcess, number: signal.Signals) -> None:
+    """Killed or asked to go, mongod is started again, and nobody has to reconnect."""
     process = new_process("--storage-timeout", "2")
     await process.start()
     flow, ann, land, listener, tasks = await start_flow(process)
     mongod = process.mongod
-    os.kill(mongod, signal.SIGKILL)
+    os.kill(mongod, number)
     await until(lambda: process.mongod != mongod, "another mongod")
     await recovery(flow)
     flow.stop()

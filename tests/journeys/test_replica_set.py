@@ -15,13 +15,15 @@ from time import monotonic
 import pytest
 from tornado.ioloop import IOLoop
 
+from server.settings import Settings
+from storage.errors import Unavailable
 from storage.keyring import Keyring
 from tests.harness import Server
 from tests.journeys.process import until
 from tests.journeys.replica_set import ReplicaSet
 from tests.journeys.test_faults import Flow, check, recovery, start_flow
 
-TIMEOUT = 2.0  # of a storage call
+TIMEOUT = 1.0  # of a storage call: less than an election takes
 # What a request may take beyond it, on a machine that is busy with elections.
 LITTLE = 1.0
 
@@ -45,8 +47,15 @@ def members(three: ReplicaSet) -> ReplicaSet:
 
 
 @pytest.fixture
-def server(io_loop: IOLoop, members: ReplicaSet, database_name: str, keyring: Keyring) -> Iterator[Server]:
-    server = Server(members.uri, database_name, keyring, storage_timeout=TIMEOUT)
+def server(
+    request: pytest.FixtureRequest,
+    io_loop: IOLoop,
+    members: ReplicaSet,
+    database_name: str,
+    keyring: Keyring,
+) -> Iterator[Server]:
+    timeout = getattr(request, "param", TIMEOUT)
+    server = Server(members.uri, database_name, keyring, storage_timeout=timeout)
     io_loop.run_sync(server.start)
     yield server
     io_loop.run_sync(server.stop)
@@ -74,7 +83,7 @@ async def full_flow(server: Server) -> AsyncIterator[Flow]:
     stored = await server.history(ann.token, land)
     await until(lambda: sum(e["type"] == "message" for e in listener.events) == len(stored), "all messages")
     check(flow, stored, listener.taken("message"))
-    assert flow.slowest < TIMEOUT + LITTLE, flow.slowest
+    assert flow.slowest < server.settings.storage_timeout + LITTLE, flow.slowest
 
 
 async def ready(server: Server, status: int) -> None:
@@ -82,17 +91,19 @@ async def ready(server: Server, status: int) -> None:
     while True:
         started = monotonic()
         answer = await server.ready()
-        assert monotonic() - started < TIMEOUT + LITTLE
+        assert monotonic() - started < server.settings.storage_timeout + LITTLE
         if answer == status:
             return
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("server", [Settings.storage_timeout], indirect=True)
 async def test_the_primary_steps_down(server: Server, members: ReplicaSet) -> None:
-    """As before an upgrade, twice: nobody need be refused anything."""
-    async with full_flow(server):
+    """As before an upgrade, twice: with the deadline of a first start, nobody is refused anything."""
+    async with full_flow(server) as flow:
         for _ in range(2):
             await asyncio.to_thread(members.step_down)
+    assert flow.refused == []
 
 
 @pytest.mark.logs("storage_failed")
@@ -136,3 +147,26 @@ async def test_the_majority_is_gone(server: Server, members: ReplicaSet) -> None
         await recovery(flow)
         members.run(others[1])
         await asyncio.to_thread(members.whole)
+
+
+async def test_no_primary_at_the_start(members: ReplicaSet, database_name: str, keyring: Keyring) -> None:
+    """A start without one is refused in time, with a sentence; the first one after it has come succeeds."""
+    primary = await asyncio.to_thread(members.primary)
+    others = [member for member in range(3) if member != primary]
+    for member in others:
+        await asyncio.to_thread(members.kill, member)
+    server = Server(members.uri, database_name, keyring, storage_timeout=TIMEOUT)
+    started = monotonic()
+    with pytest.raises(Unavailable, match="no MongoDB that can be written to answers at 127.0.0.1:"):
+        await server.start()
+    assert monotonic() - started < TIMEOUT + LITTLE
+    for member in others:
+        members.run(member)
+    while True:  # as a supervisor does
+        try:
+            await server.start()
+            break
+        except Unavailable:
+            await asyncio.sleep(0.05)
+    await ready(server, 200)
+    await server.stop()

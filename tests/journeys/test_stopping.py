@@ -177,7 +177,7 @@ async def test_who_comes_while_it_stops(
 )
 async def test_while_the_database_stands_still(new_process: NewProcess) -> None:
     """What cannot be written is refused or left unanswered, and sent again it is there once."""
-    process = new_process("--storage-timeout", "2")
+    process = new_process("--storage-timeout", "1")
     await process.start()
     flow, ann, land, _, tasks = await start_flow(process)
     tasks += [asyncio.create_task(flow.post(ann, land, "rest"))]
