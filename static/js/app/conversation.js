@@ -192,6 +192,7 @@ export class Conversation {
   }
 
   #put(message) {
+    if (message.deleted) this.#deletedIds.add(message.id);
     const known = this.#bySeq.get(message.seq);
     const state = message.deleted || this.#deletedIds.has(message.id) ? 'deleted' : 'sent';
     const key = known?.key ?? message.client_id ?? `seq-${message.seq}`;

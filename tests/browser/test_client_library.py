@@ -1,0 +1,316 @@
+"""The client library in a real Chromium, against a real server: connections that go and come back, and nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.browser.client import Client, client_of, forgive, road
+from tests.harness import Person, Server, Socket
+
+
+async def post(person: Person, room: str, *texts: str) -> list[str]:
+    """Writes messages one after the other; their ids."""
+    return [
+        (await person.ok("POST", f"/chat/sessions/{room}/messages", {"content": text}))["id"]
+        for text in texts
+    ]
+
+
+async def flood(socket: Socket, room: str, count: int) -> None:
+    """Writes so many messages at once, and waits until all are written."""
+    for number in range(count):
+        await socket.send(type="send_message", room_id=room, content=f"line {number}", client_id=f"f{number}")
+    await asyncio.gather(*(socket.next("message_ack", client_id=f"f{number}") for number in range(count)))
+
+
+async def contents(person: Person, room: str) -> list[str]:
+    """What is written in a room, oldest first."""
+    page = await person.ok("GET", f"/chat/sessions/{room}/messages?after=0&limit=200")
+    return [message["content"] for message in page["messages"]]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_return_is_one_resume(server: Server, browse) -> None:
+    """What came while the network was away comes once and in order, what was deleted is told; no history is read for it."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    land, private, group = await ann.land(), await ann.private(bob), await ann.group(bob)
+    seen = await post(ann, land, "seen and stays", "seen and goes")
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("await chat.join(given)", land)
+        seen += await post(ann, land, "as it happens")
+        await client.until("told.message.length === 1")
+
+        client.wire.forget()
+        way.close()
+        await client.until("chat.state !== 'open'")
+        missed = await post(ann, land, "missed", "missed and gone", "missed too")
+        await post(ann, private, "psst")
+        await ann.ok("DELETE", f"/chat/sessions/{land}/messages/{seen[1]}")
+        await ann.ok("DELETE", f"/chat/sessions/{land}/messages/{missed[1]}")
+        way.open()
+        await client.synced(2)
+        await post(ann, land, "and on")
+        await client.until("told.message.length === 5")
+
+        in_land = [event for event in await client.told("message") if event["room_id"] == land]
+        assert [(event["seq"], event["content"]) for event in in_land] == [
+            (3, "as it happens"),
+            (4, "missed"),
+            (6, "missed too"),
+            (7, "and on"),
+        ]
+        assert {seen[1], missed[1]} <= set(await client.told("message_deleted", "id"))
+        [resume] = client.wire.of("resume")
+        assert {room["room_id"]: room["after_seq"] for room in resume["rooms"]} == {
+            land: 3,
+            private: 0,
+            group: 0,
+        }
+        assert client.wire.history == []
+        assert client.wire.of("join_room") == []
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_return_to_more_rooms_than_one_resume_takes(server: Server, browse) -> None:
+    """With more than 200 rooms it takes a second request, and no more."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    rooms = [await ann.group(bob, name=f"group {number}") for number in range(201)]
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        client.wire.forget()
+        way.close()
+        await client.until("chat.state !== 'open'")
+        for room in (rooms[0], rooms[-1]):
+            await post(ann, room, "missed")
+        way.open()
+        await client.synced(2)
+        assert sorted(await client.told("message", "room_id")) == sorted((rooms[0], rooms[-1]))
+        assert sorted(len(request["rooms"]) for request in client.wire.of("resume")) == [1, 200]
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_who_missed_too_much_reads_it_from_history(server: Server, browse) -> None:
+    """Over 1,000 missed messages come by pages of history, each once and in order, and so does what is said meanwhile."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    land = await ann.land()
+    writer = await ann.chat(land)
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("await chat.join(given)", land)
+        way.close()
+        await client.until("chat.state !== 'open'")
+        await flood(writer, land, 1_010)
+        way.open()
+        await client.until("told.resumed.length === 1")
+        await post(ann, land, "meanwhile")
+        await client.until("told.message.length >= 1011")
+        assert await client.told("message", "seq") == list(range(1, 1_012))
+        assert await client.told("resumed", "complete") == [False]
+        assert len(client.wire.history) >= 6
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_room_that_closed_meanwhile_is_lost(server: Server, browse) -> None:
+    """A land that no longer lets one in is told as lost, and what waits for it fails; the other rooms are resumed."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    shut, land = (
+        await ann.land(access="invited", invited_ids=[bob.id]),
+        await ann.land(20),
+    )
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("for (const room of given) await chat.join(room)", [shut, land])
+        way.close()
+        await client.until("chat.state !== 'open'")
+        await client.run("for (const room of given) chat.send(room, 'hello')", [shut, land])
+        await ann.ok("PATCH", f"/lands/{shut}", {"invited_ids": []})
+        way.open()
+        await client.until("told.outgoing.filter(({ state }) => state !== 'sending').length === 2")
+        assert await client.told("room_lost", "room_id", "error") == [(shut, "not_found")]
+        assert sorted(await client.told("outgoing", "room_id", "state")) == sorted(
+            [(shut, "sending"), (land, "sending"), (shut, "failed"), (land, "sent")]
+        )
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_sent_while_the_server_is_away_waits(server: Server, browse) -> None:
+    """It is `sending` for as long as that takes, goes out once and in its order when the server is back, and is `sent`."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    land = await ann.land()
+    async with browse(server) as browser:
+        client = await client_of(browser, bob)
+        await client.run("await chat.join(given)", land)
+        await server.app.stop()
+        await client.until("chat.state === 'waiting' && chat.closeCode === 1012")
+        await client.run(
+            "chat.typing(given, true); for (const text of ['one', 'two', 'three']) chat.send(given, text); chat.typing(given, false)",
+            land,
+        )
+        assert await client.told("outgoing", "content", "state") == [
+            (text, "sending") for text in ("one", "two", "three")
+        ]
+        await server.start_again()
+        await client.run("here.retryNow()")
+        await client.until("told.outgoing.length === 6")
+        assert (await client.told("outgoing", "content", "state", "seq"))[3:] == [
+            ("one", "sent", 1),
+            ("two", "sent", 2),
+            ("three", "sent", 3),
+        ]
+        assert await contents(bob, land) == ["one", "two", "three"]
+        assert await client.told("state", "state") == [
+            *("connecting", "open"),
+            *("waiting", "connecting", "open"),
+        ]
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_an_acknowledgement_that_was_lost(server: Server, browse) -> None:
+    """A message that was written, and whose acknowledgement the network lost, is sent again and written once."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    land = await ann.land()
+    watcher = await ann.chat(land)
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("await chat.join(given)", land)
+        way.lose_answers()
+        await client.run("chat.send(given, 'once'); chat.send(given, 'behind it')", land)
+        await watcher.next("message", content="once")
+        way.open()
+        await client.until("told.outgoing.filter(({ state }) => state === 'sent').length === 2")
+        assert [frame["content"] for frame in client.wire.of("send_message")] == ["once", "once", "behind it"]
+        assert await contents(bob, land) == ["once", "behind it"]
+        assert await client.told("message", "content") == ["once", "behind it"]
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_order_survives_refusals(new_server, browse) -> None:
+    """Messages that the server refuses for the moment do not let later ones of the room pass; none fails."""
+    async with new_server(rate_limits=True, request_rate=20.0, request_burst=20.0) as server, browse(server) as browser:
+        ann = await server.person("ann")
+        land = await ann.land()
+        client = await client_of(browser, ann)
+        texts = [f"line {number}" for number in range(25)]
+        await client.run("await chat.join(given)", land)
+        await client.run("given.texts.forEach((text) => chat.send(given.land, text))", {"land": land, "texts": texts})
+        await client.until("told.outgoing.filter(({ state }) => state !== 'sending').length === 25")
+        assert await contents(ann, land) == texts
+        assert len(client.wire.of("send_message")) > len(texts)  # some were refused
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_the_server_never_takes_fails(server: Server, browse) -> None:
+    """It is `failed` with the reason, those behind it go on; it can be sent again or given up."""
+    ann = await server.person("ann")
+    land = await ann.land()
+    async with browse(server) as browser:
+        client = await client_of(browser, ann)
+        # Not joined; more than a frame holds, which would close the connection each time that it is tried.
+        await client.run("chat.send(given, 'too early'); chat.send(given, 'x'.repeat(70_000)); ", land)
+        await client.until("told.outgoing.length === 4")
+        assert (await client.told("outgoing", "state", "error"))[2:] == [("failed", "too_large"), ("failed", "not_joined")] or (
+            await client.told("outgoing", "state", "error")
+        )[2:] == [("failed", "not_joined"), ("failed", "too_large")]
+        early = (await client.told("outgoing"))[0]
+        await client.run("await chat.join(given)", land)
+        await client.run("chat.retry(given)", early["client_id"])
+        await client.until("told.outgoing.length === 6")
+        assert (await client.told("outgoing", "client_id", "state", "error"))[4:] == [
+            (early["client_id"], "sending", None),
+            (early["client_id"], "sent", None),
+        ]
+        assert await contents(ann, land) == ["too early"]
+        assert await client.told("state", "state") == ["connecting", "open"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_turned_away_before_the_beginning(new_server, browse) -> None:
+    """A server that says 1013 in place of `connected` is asked again when it said, or when the user asks, and not before."""
+    async with new_server(rate_limits=True, connections_per_user=1) as server, browse(server) as browser:
+        ann = await server.person("ann")
+        other = await ann.chat()
+        client = Client(await browser.visit("ann"))
+        await client.sign_in(ann)
+        await client.until("chat.state === 'waiting'")
+        assert await client.run("return chat.retryAt - Date.now()") > 5_000
+        tried = len(client.wire.sockets)
+        await client.run("chat.retryNow(); chat.retryNow(); chat.open(); chat.restart()")
+        await client.until("chat.state === 'waiting'")
+        await other.close()
+        assert len(client.wire.sockets) == tried + 1
+        await client.run("chat.retryNow()")
+        await client.synced(1)
+        assert len(client.wire.sockets) == tried + 2
+        assert await client.run("return chat.closeCode") is None
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("state", ["connecting", "open", "waiting"])
+async def test_closed_is_closed(server: Server, browse, state: str) -> None:
+    """Whatever it is doing, `close` ends it: requests fail, nothing is told any more, no connection is made; `open` begins anew."""
+    ann = await server.person("ann")
+    land = await ann.land()
+    async with browse(server) as browser:
+        client = await client_of(browser, ann)
+        await client.run("await chat.join(given)", land)
+        if state == "waiting":
+            await server.app.stop()
+            await client.until("chat.state === 'waiting'")
+        if state == "connecting":
+            await client.run("chat.restart()")
+        ended = await client.run(
+            """const states = [];
+            chat.send(given, 'never');
+            const request = chat.request('ping').catch((error) => error.code);
+            const before = chat.state;
+            chat.close();
+            chat.retryNow();
+            chat.restart();
+            told.message.length = 0;
+            return [before, await request, chat.state];""",
+            land,
+        )
+        assert ended == [state, "closed", "closed"]
+        if state == "waiting":
+            await server.start_again()
+        opened = len(client.wire.sockets)
+        await post(ann, land, "unheard")
+        await client.run("chat.open(); await new Promise((synced) => chat.on('synced', synced))")
+        assert len(client.wire.sockets) == opened + 1
+        assert await client.told("message") == []
+        assert await client.told("outgoing", "state") == ["sending"]
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_superseded_connection_says_nothing(server: Server, browse) -> None:
+    """After `restart` what still comes on the old connection is not told; the new one has it, once."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    private = await ann.private(bob)
+    writer = await ann.chat()
+    async with browse(server) as browser:
+        client = await client_of(browser, bob)
+        flooding = asyncio.ensure_future(flood(writer, private, 200))
+        for _ in range(5):
+            await client.run("if (chat.state === 'open') chat.restart(); await new Promise((opened) => chat.on('connected', opened))")
+        await flooding
+        await client.until("told.message.length >= 200")
+        assert await client.told("message", "seq") == list(range(1, 201))
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_tokens_are_renewed(new_server, browse) -> None:
+    """A connection outlives its token: a new one is fetched and told to the server before the old one ends."""
+    async with new_server(token_seconds=3) as server, browse(server) as browser:
+        client = await client_of(browser, await server.person("ann"))
+        await client.until("told.token_renewed.length >= 2")
+        assert await client.told("state", "state") == ["connecting", "open"]
