@@ -84,7 +84,9 @@ class Client:
 
     async def until(self, condition: str, argument: Any = None) -> None:
         """Waits until an expression over `here`, `chat`, `told` and `given` holds."""
-        script = f"(given) => {{ const {{ here, told }} = window; const {{ chat }} = here; return {condition}; }}"
+        script = (
+            f"(given) => {{ const {{ here, told }} = window; const {{ chat }} = here; return {condition}; }}"
+        )
         await self.visitor.page.wait_for_function(script, arg=argument)
 
     async def told(self, type: str, *fields: str) -> list[Any]:
