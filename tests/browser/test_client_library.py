@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.client import Client, client_of, forgive, road
 from tests.harness import Person, Server, Socket
+
+README = Path(__file__).resolve().parents[2] / "static/js/client/README.md"
 
 
 async def post(person: Person, room: str, *texts: str) -> list[str]:
@@ -273,7 +278,7 @@ async def test_turned_away_before_the_beginning(new_server, browse) -> None:
     ],
 )
 async def test_closed_is_closed(server: Server, browse, state: str, reach: str) -> None:
-    """Whatever it is doing, `close` ends it: requests fail, no connection is made; `open` begins anew, and owes nothing."""
+    """Whatever it is doing, `close` ends it: requests and messages fail, no connection is made; `open` begins anew."""
     ann = await server.person("ann")
     land = await ann.land()
     async with browse(server) as browser:
@@ -303,7 +308,7 @@ async def test_closed_is_closed(server: Server, browse, state: str, reach: str) 
         await client.run("chat.open(); await new Promise((synced) => chat.on('synced', synced))")
         assert len(client.wire.sockets) == opened + 1
         assert [event["content"] for event in await client.told("message")] in ([], ["never"])
-        assert await client.told("outgoing", "state") == ["sending"]
+        assert await client.told("outgoing", "state", "error") == [("sending", None), ("failed", "closed")]
         assert client.wire.of("resume") == []
         forgive(client.visitor)
 
@@ -333,3 +338,28 @@ async def test_tokens_are_renewed(new_server, browse) -> None:
         client = await client_of(browser, await server.person("ann"))
         await client.until("told.token_renewed.length >= 2")
         assert await client.told("state", "state") == ["connecting", "open"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_example_of_the_readme(server: Server, browse) -> None:
+    """It runs as it stands there, and shows what it says: each state, and what was missed."""
+    ada = await server.person("ada")
+    land = await ada.land(10, -10)
+    found = re.search(r"```js\n(import (.+?) from (.+?);\n.+?)```", README.read_text(), re.DOTALL)
+    assert found
+    example = found[1].replace(
+        f"import {found[2]} from {found[3]}", f"const {found[2]} = await import({found[3]})"
+    )
+    async with browse(server) as browser:
+        visitor = await browser.visit("ada")
+        await visitor.page.evaluate(f"async () => {{ {example} }}")
+        body = visitor.page.locator("body")
+        for line in ("connecting", "open", "sending: Hello", "sent: Hello", "ada: Hello, whoever is here"):
+            await expect(body).to_contain_text(line)
+        await server.app.stop()
+        await expect(body).to_contain_text("no connection, next try at")
+        await server.start_again()
+        await post(ada, land, "you are back")
+        await visitor.page.evaluate("window.dispatchEvent(new Event('online'))")
+        await expect(body).to_contain_text("ada: you are back")
+        forgive(visitor)

@@ -69,7 +69,7 @@ export class ChatSocket extends ReconnectingSocket {
     super.deliver(frame);
   }
 
-  /** Forgets rooms and unsent messages too: for a change of user. */
+  /** Forgets rooms too, and what was not sent has failed: for a change of user. */
   close() {
     super.close();
     this.#log.clear();

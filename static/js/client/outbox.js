@@ -9,6 +9,7 @@
 // for each message of a room, which nobody types faster than.
 
 import { fullJitter } from './backoff.js';
+import { HereaboutsError } from './errors.js';
 
 // With the waits of fullJitter a minute and a half of refusals, more or less: a database has elected another
 // primary or is up again by then. Being without a connection does not count.
@@ -71,10 +72,18 @@ export class Outbox {
     for (const id of roomId === undefined ? [...this.#lanes.keys()] : [roomId]) this.#next(id);
   }
 
+  /** Nobody is signed in any more: what waits has failed, and is not kept for another try. */
   clear() {
-    for (const { timer } of this.#lanes.values()) clearTimeout(timer);
+    const lanes = [...this.#lanes.values()];
     this.#lanes.clear();
     this.#failed.clear();
+    for (const { messages, timer } of lanes) {
+      clearTimeout(timer);
+      for (const message of messages) {
+        Object.assign(message, { state: 'failed', error: new HereaboutsError('closed', 'Signed out before it was sent') });
+        this.#changed(message);
+      }
+    }
   }
 
   #enqueue(message) {
