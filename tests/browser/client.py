@@ -55,8 +55,9 @@ class Wire:
         return [url for url in self.requests if urlsplit(url).path.endswith("/messages")]
 
     def forget(self) -> None:
-        for seen in (self.sockets, self.frames, self.requests):
-            seen.clear()  # type: ignore[attr-defined]
+        self.sockets.clear()
+        self.frames.clear()
+        self.requests.clear()
 
     def _opened(self, socket: WebSocket) -> None:
         self.sockets.append(socket)

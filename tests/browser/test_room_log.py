@@ -62,6 +62,7 @@ CASES: dict[str, tuple[Steps, list[int], list[int]]] = {
     "live after the replay, before its end": ([["disconnected"], ["live", 6, 7], ["resumed", 6]], [6, 7], []),
     "a replay with a gap, of what was purged": ([["disconnected"], ["live", 8, 9], ["resumed", 9], ["live", 10]], [8, 9, 10], []),
     "a replay whose end was purged": ([["disconnected"], ["live", 6], ["resumed", 9], ["live", 10]], [6, 10], []),
+    "live behind an end that was purged": ([["disconnected"], ["live", 6, 10], ["resumed", 9]], [6, 10], []),
     "a gap after the replay": ([["disconnected"], ["live", 6, 9], ["resumed", 6], ["page"]], [6, 7, 8, 9, 10], [6]),
     "interrupted, and resumed from what was told": (
         [["disconnected"], ["live", 6, 9], ["disconnected"], ["live", 7, 8, 9], ["resumed", 9]],

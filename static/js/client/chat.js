@@ -91,7 +91,11 @@ export class ChatSocket extends ReconnectingSocket {
   /** Leaves a room; messages of a land stop, a session stays the caller's. */
   async leave(roomId) {
     this.#forget(roomId);
-    await this.request('leave_room', { room_id: roomId });
+    try {
+      await this.request('leave_room', { room_id: roomId });
+    } catch (error) {
+      if (error.code !== 'closed') throw error; // left with the connection, and not resumed
+    }
   }
 
   /**

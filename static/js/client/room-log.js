@@ -130,7 +130,7 @@ export class RoomLog {
   #reached(roomId, room, upTo) {
     room.state = 'live';
     for (const seq of [...room.held.keys()].sort((a, b) => a - b)) {
-      if (seq > upTo && seq > room.seq + 1) continue;
+      if (seq > Math.max(room.seq, upTo) + 1) break;
       this.#advance(room, room.held.get(seq));
       room.held.delete(seq);
     }
