@@ -21,6 +21,22 @@ KEEP_SOCKETS = """() => {
   };
 }"""
 
+# Stands in for a database that is away for a moment: the first resume is refused as a whole, of the second its first room.
+REFUSE_RESUMES = """() => {
+  const Real = WebSocket;
+  const refusals = [() => ({}), ({ rooms }) => ({ room_id: rooms.shift().room_id })];
+  globalThis.WebSocket = class extends Real {
+    send(text) {
+      const frame = JSON.parse(text);
+      if (frame.type !== 'resume' || !refusals.length) return super.send(text);
+      const refusal = refusals.shift()(frame);
+      if (refusal.room_id) super.send(JSON.stringify(frame));
+      const error = { type: 'error', code: 'unavailable', message: 'away', retry_after: 0.1, ref: frame.ref };
+      this.onmessage({ data: JSON.stringify({ ...error, ...refusal }) });
+    }
+  };
+}"""
+
 README = Path(__file__).resolve().parents[2] / "static/js/client/README.md"
 
 
@@ -104,6 +120,57 @@ async def test_a_return_to_more_rooms_than_one_resume_takes(server: Server, brow
         await client.synced(2)
         assert sorted(await client.told("message", "room_id")) == sorted((rooms[0], rooms[-1]))
         assert sorted(len(request["rooms"]) for request in client.wire.of("resume")) == [1, 200]
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_resume_that_is_refused_for_the_moment(server: Server, browse) -> None:
+    """It is asked for again, of the rooms that still need it; messages for them wait until then and do not fail."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    lands = [await ann.land(), await ann.land(20)]
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = Client(await browser.visit("bob", port=way.port))
+        await client.visitor.page.evaluate(REFUSE_RESUMES)
+        await client.sign_in(bob)
+        await client.synced(1)
+        await client.run("for (const land of given) await chat.join(land)", lands)
+        way.close()
+        await client.until("chat.state !== 'open'")
+        for land in lands:
+            await post(ann, land, "missed")
+        await client.run("for (const land of given) chat.send(land, 'waits')", lands)
+        way.open()
+        await client.synced(2)
+        await client.until("told.message.length === 4")
+        assert await client.told("room_lost") == []
+        assert sorted(await client.told("message", "room_id", "content")) == sorted(
+            (land, text) for land in lands for text in ("missed", "waits")
+        )
+        asked = [[room["room_id"] for room in frame["rooms"]] for frame in client.wire.of("resume")]
+        assert asked == [
+            [lands[1]],
+            [lands[0]],
+        ]  # that reached the server: the second land, then the refused first
+        assert client.wire.history == []
+        forgive(client.visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_room_that_is_left_without_a_connection(server: Server, browse) -> None:
+    """It is left with the connection: the return does not enter it again."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    left, kept = await ann.land(), await ann.land(20)
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("for (const room of given) await chat.join(room)", [left, kept])
+        way.close()
+        await client.until("chat.state !== 'open'")
+        await client.run("await chat.leave(given)", left)
+        way.open()
+        await client.synced(2)
+        assert [[room["room_id"] for room in frame["rooms"]] for frame in client.wire.of("resume")] == [
+            [kept]
+        ]
         forgive(client.visitor)
 
 
