@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 
-from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
 from storage.cipher import DataKeys
 from storage.deletions import Deletions
@@ -142,7 +142,7 @@ def _sentence(cause: BaseException, hosts: str, timeout: float) -> str:
         return f"the MongoDB at {hosts} refuses this user or password"
     if isinstance(cause, OperationFailure) and cause.code == _UNAUTHORISED:
         return f"the MongoDB at {hosts} does not let this user write to the database (or asks for one)"
-    if isinstance(cause, AutoReconnect | TimeoutError):
+    if isinstance(cause, AutoReconnect | WriteConcernError | TimeoutError):
         return f"no MongoDB that can be written to answers at {hosts} within {timeout:g} s"
     return f"the MongoDB at {hosts} cannot be used ({describe(cause)})"
 

@@ -151,12 +151,14 @@ async def test_stopping_while_starting(new_process: NewProcess) -> None:
     await process.stop()
 
 
+@pytest.mark.logs("mongod does not end by itself, killing it")
 async def test_stopping_while_the_database_does_not_start(new_process: NewProcess) -> None:
     """A signal ends a start also while that waits for a database that hangs."""
     process = new_process()
     starting = asyncio.ensure_future(process.start())
     await until(lambda: (process.data_dir / "mongod.json").exists(), "a mongod that starts")
     mongod = process.mongod
+    await until(lambda: Path(f"/proc/{mongod}/comm").read_text() == "mongod\n", "the program itself")
     os.kill(mongod, signal.SIGSTOP)
     process.signal(signal.SIGTERM)
     process.signal(signal.SIGTERM)
