@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from handlers.bodies import BodyHandler
 from server.codec import Decoder, convert
 from server.dispatch import SLACK_SECONDS, as_api_error
-from server.errors import forbidden, invalid, not_found, unauthorized
+from server.errors import ApiError, forbidden, invalid, not_found, unauthorized
 from server.logs import log
 from server.node import Node
 from server.services.tokens import Claims
@@ -122,6 +122,11 @@ class RestHandler(BodyHandler):
 
     async def _serve(self, **path: str) -> None:
         if self.is_refused():
+            return
+        if not self.node.ready:
+            # Over a connection that was open already: one who stops takes nothing on.
+            self.set_header("Connection", "close")
+            self.refuse(ApiError("unavailable", "starting or stopping", retry_after=self.restart_delay()))
             return
         self._started = time.perf_counter()
         self.node.requests_under_way += 1

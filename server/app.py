@@ -15,7 +15,7 @@ from tornado.web import Application, RequestHandler
 from handlers.base import RESTART_SPREAD_SECONDS, Base
 from handlers.routes import url_specs
 from handlers.socket import Heartbeat
-from handlers.wire import CLOSE_SECONDS, Wires
+from handlers.wire import Wires
 from server.clock import Clock
 from server.errors import restarting
 from server.logs import log
@@ -28,8 +28,10 @@ from storage.store import Store
 # Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
-# Of the time that stopping may take, the last part: for what the closed sockets leave to be written.
-STORE_CLOSE_SECONDS: Final = 5.0
+# The shares of the time that stopping may take: until what was asked is answered, until the sockets have
+# closed (`handlers.wire.CLOSE_SECONDS` by default); the rest is for what they leave to be written.
+ANSWERED_BY: Final = 0.5
+CLOSED_BY: Final = 0.75
 # Connections that may wait to be accepted: a crowd that returns at once. The system has a bound of its own
 # (net.core.somaxconn); one that finds no place tries again after a second, then after three.
 LISTEN_BACKLOG: Final = 4_096
@@ -95,9 +97,9 @@ class App:
         if self._server is not None:
             self._server.stop()
         self.node.calls.end_all()
-        deadline = asyncio.get_running_loop().time() + self.settings.shutdown_seconds
+        began, seconds = asyncio.get_running_loop().time(), self.settings.shutdown_seconds
         try:
-            async with asyncio.timeout_at(deadline - CLOSE_SECONDS - STORE_CLOSE_SECONDS):
+            async with asyncio.timeout_at(began + ANSWERED_BY * seconds):
                 await _until(lambda: not self.node.busy)
         except TimeoutError:
             log.warning("stopped_with_work_under_way")
@@ -108,7 +110,7 @@ class App:
             # A slot of the time for each, less a random part of it: no two are told the same.
             wire.close(restarting(slot * (place + 1 - random.random() / 2)))
         try:
-            async with asyncio.timeout_at(deadline - STORE_CLOSE_SECONDS):
+            async with asyncio.timeout_at(began + CLOSED_BY * seconds):
                 await _until(lambda: not self._wires.open)
         except TimeoutError:
             log.info("sockets_cut", count=len(self._wires.open))
@@ -121,11 +123,11 @@ class App:
         if self._server is not None:
             await self._server.close_all_connections()
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(began + seconds):
                 await self.node.presence.close()
         except TimeoutError:
             log.warning("last_seen_not_kept")
-        await self.store.close(until=deadline)
+        await self.store.close(until=began + seconds)
 
     async def _purge(self) -> None:
         await retention.purge(self.settings, self.store.messages, self.node.recent, self.node.clock)

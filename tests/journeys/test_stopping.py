@@ -118,14 +118,14 @@ class Kept:
 async def test_who_comes_while_it_stops(
     mongodb_uri: str, database_name: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New connections are refused; on those that are open already /readyz is 503, a socket is told 1012 and a
-    request on an open socket changes nothing; what was asked before is finished first."""
+    """New connections are refused; on those that are open already /readyz and all else is 503, a new socket is
+    told 1012 and a request on an open one changes nothing; what was asked before is finished first."""
     server = Server(mongodb_uri, database_name, keyring)
     await server.start()
     ann = await server.person()
     land = await ann.land()
     hers = await ann.chat(land)
-    probe, late = await Kept.open(server), await Kept.open(server)
+    probe, other, late = [await Kept.open(server) for _ in range(3)]
     assert "200 OK" in await probe.get("/readyz")
     insert, let_go, under_way = server.store.writer._insert, asyncio.Event(), asyncio.Event()
 
@@ -143,6 +143,8 @@ async def test_who_comes_while_it_stops(
     with pytest.raises(ConnectionRefusedError):
         await Kept.open(server)
     assert "503" in await probe.get("/readyz")
+    asked = await other.get(f"/api/v1/lands/{land}", f"Authorization: Bearer {ann.token}")
+    assert "503" in asked and "Retry-After: " in asked
     upgrade = await late.get(
         "/api/v1/ws/connect",
         *("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
@@ -156,7 +158,8 @@ async def test_who_comes_while_it_stops(
     await stopping
     assert (await hers.ended())[0] == 1012
     assert [ack["client_id"] for ack in hers.taken("message_ack")] == ["before"]
-    probe.close()
+    for connection in (probe, other):
+        connection.close()
     monkeypatch.undo()
     await hers.close()
     await server.start_again()
