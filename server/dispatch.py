@@ -166,6 +166,7 @@ class Dispatcher:
                 return None
             if isinstance(outcome, asyncio.Future):
                 return self._follow(connection, client, row, ref, outcome)
+            self.under_way += 1  # from now on, not from its first step on
             return self._loop.create_task(self._finish(connection, client, row, ref, outcome))
         except Exception as error:
             self._answer_error(connection, kind, ref, error)
@@ -180,7 +181,6 @@ class Dispatcher:
         serving: Coroutine[Any, Any, asyncio.Future[Any] | None],
     ) -> None:
         started = self._loop.time()
-        self.under_way += 1
         try:
             async with asyncio.timeout(row.seconds):
                 later = await serving

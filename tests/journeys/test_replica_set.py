@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -26,8 +26,6 @@ from tests.journeys.test_faults import Flow, check, recovery, start_flow
 TIMEOUT = 1.0  # of a storage call: less than an election takes
 # What a request may take beyond it, on a machine that is busy with elections.
 LITTLE = 1.0
-
-NewServer = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
