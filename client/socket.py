@@ -30,6 +30,9 @@ CONNECT_SECONDS: Final = 10.0  # until the WebSocket handshake is done
 HANDSHAKE_SECONDS: Final = 10.0  # from there until `connected`
 REQUEST_SECONDS: Final = 10.0
 FLOOD_PAUSE: Final = 10.0  # seconds, on top of the jitter: whoever flooded was too fast
+MAX_SENT: Final = (
+    64 * 2**10
+)  # bytes, the contract's: a larger frame would close the connection, each time anew
 MAX_MESSAGE: Final = 16 * 2**20  # bytes; the largest frames, lists of hundreds, are far below
 
 # Close codes of the contract that decide what happens next.
@@ -111,14 +114,18 @@ class ReconnectingSocket(Emitter):
     async def request(self, type: str, **fields: Any) -> Frame:
         """The frame that answers.
 
-        Raises HereaboutsError: the server's code, `timeout` after 10 s, or `closed`.
+        Raises HereaboutsError: the server's code, `timeout` after 10 s, `closed`, or `too_large` for what no
+        frame holds.
         """
         if self.state != "open" or self._connection is None:
             raise _closed()
         ref = str(next(self._refs))
+        text = json.dumps({"type": type, **fields, "ref": ref})
+        if len(text) > MAX_SENT:  # it is ASCII
+            raise HereaboutsError("too_large", "too much for one frame")
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._pending[ref] = answer
-        self._send({"type": type, **fields, "ref": ref})
+        self._send(text)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await answer
@@ -131,13 +138,13 @@ class ReconnectingSocket(Emitter):
         """Sends what has no answer. False when there is no connection: it was not sent."""
         if self.state != "open" or self._connection is None:
             return False
-        self._send({"type": type, **fields})
+        self._send(json.dumps({"type": type, **fields}))
         return True
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, text: str) -> None:
         assert self._connection is not None
         try:
-            written = self._connection.write_message(json.dumps(frame))
+            written = self._connection.write_message(text)
         except WebSocketClosedError:
             return  # whoever reads is about to notice, and fails what waits
         written.add_done_callback(lambda done: done.cancelled() or done.exception())
