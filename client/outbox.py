@@ -127,7 +127,10 @@ class Outbox:
                     tries += 1
                 if not error.transient or tries == MAX_TRIES:
                     return error
-                await asyncio.sleep((error.retry_after or 0.0) + full_jitter(FIRST_WAIT + tries - 1))
+                wait = error.retry_after or 0.0
+                if error.code != "rate_limited" or not wait:  # a rate is this connection's alone, and exact
+                    wait += full_jitter(FIRST_WAIT + tries - 1)
+                await asyncio.sleep(wait)
             else:
                 message.id, message.seq, message.created_at = ack["message_id"], ack["seq"], ack["created_at"]
                 return None

@@ -211,11 +211,13 @@ class ReconnectingSocket(Emitter):
         """Reads until the connection ends or falls silent; the code and reason that it was closed with."""
         self._connection = connection
         loop = asyncio.get_running_loop()
+        ended = False
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS) as self._deadline:
                 while (message := await connection.read_message()) is not None:
                     self._heard_at = loop.time()
                     self._receive(json.loads(message))
+            ended = True
         except TimeoutError:
             log.info("%s: the connection fell silent", self._url)
         except ValueError:  # not the server that this is written for
@@ -226,24 +228,20 @@ class ReconnectingSocket(Emitter):
                 if self.state == "open":
                     self.close_code = connection.close_code
                 self._drop()
-            self._bury(connection)
+            self._bury(connection, ended)
         return connection.close_code, connection.close_reason or ""
 
     def _came_late(self, connecting: asyncio.Future[WebSocketClientConnection]) -> None:
         if not connecting.cancelled() and connecting.exception() is None:
             self._bury(connecting.result())
 
-    def _bury(self, connection: WebSocketClientConnection) -> None:
-        """Closes, and reads what still comes: Tornado's end of the handshake waits behind it."""
-
-        async def read_out() -> None:
-            connection.close()
-            while await connection.read_message() is not None:
-                continue
-
-        task = asyncio.create_task(read_out())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def _bury(self, connection: WebSocketClientConnection, ended: bool = False) -> None:
+        """Closes. Unless it ended by itself, reads what still comes: Tornado's closing waits behind it."""
+        connection.close()
+        if not ended:
+            task = asyncio.create_task(_read_out(connection))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     def _receive(self, frame: Frame) -> None:
         if frame["type"] == "connected":
@@ -319,6 +317,11 @@ class ReconnectingSocket(Emitter):
         self.state = state
         self.retry_at = retry_at
         self.emit("state", {"state": state, "retry_at": retry_at})
+
+
+async def _read_out(connection: WebSocketClientConnection) -> None:
+    while await connection.read_message() is not None:
+        continue
 
 
 def as_error(frame: Frame) -> HereaboutsError:
