@@ -121,7 +121,7 @@ class ReconnectingSocket(Emitter):
 
     def restart(self) -> None:
         """Gives up a connection that no longer answers, and makes another."""
-        if self._connection is not None:
+        if self._connection is not None and not self._deadline.expired():
             self._deadline.reschedule(0)  # long past
 
     async def request(self, type: str, **fields: Any) -> Frame:
@@ -234,8 +234,8 @@ class ReconnectingSocket(Emitter):
                     self._receive(json.loads(message))
         except TimeoutError:
             log.info("%s: the connection is given up", self._url)
-        except ValueError:  # not the server that this is written for
-            log.warning("%s: a frame that is not JSON", self._url)
+        except (ValueError, KeyError, TypeError):  # not the server that this is written for
+            log.exception("%s: a frame that is none of the protocol's", self._url)
         finally:
             if self._connection is connection:
                 # What follows fails for the same reason: only one that was open says why it went.
@@ -269,8 +269,8 @@ class ReconnectingSocket(Emitter):
         self._deadline.reschedule(None)
         self._keep(self._stay_alive(seconds))
         self._keep(self._stay_known())
-        self._set_state("open")
         self._keep(self._prepare())
+        self._set_state("open")  # last: a listener may close
 
     async def _prepare(self) -> None:
         """What a new connection needs before it is ready."""

@@ -32,6 +32,18 @@ async def test_what_the_server_refuses_is_raised_with_its_code(server: Server) -
             assert (refused.value.code, refused.value.transient) == (code, False)
 
 
+async def test_another_login_takes_the_place_of_the_first(server: Server) -> None:
+    """Its sockets are the new user's."""
+    ann, bob = await server.people(2)
+    async with Hereabouts(server.origin) as one:
+        ends = Told(one.auth, "signed_out")
+        for person in (ann, bob):
+            await one.auth.use_token(person.token)
+            await one.chat.ready()
+            assert one.chat.user_id == person.id
+        assert ends.events == [{"reason": "replaced"}]
+
+
 async def test_logging_out_ends_the_login_here_and_at_the_server(server: Server) -> None:
     """The other one of the same user goes on."""
     ann = await server.person("ann")

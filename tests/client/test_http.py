@@ -47,9 +47,10 @@ async def failure(http: Http) -> HereaboutsError:
         ),
         (b"503 Busy\r\nRetry-After: 7\r\nContent-Length: 6\r\n\r\n<html>", ("unavailable", 503, 7.0, True)),
         (b"404 What\r\nContent-Length: 2\r\n\r\n[]", ("invalid_message", 404, None, False)),
+        (b"200 OK\r\nContent-Length: 6\r\n\r\n<html>", ("network", None, None, True)),
         (b"", ("network", None, None, True)),
     ],
-    ids=["ours", "a proxy's", "not an error of ours", "cut off"],
+    ids=["ours", "a proxy's", "not an error of ours", "a portal's", "cut off"],
 )
 async def test_an_answer_that_refuses(answer: bytes, expected: tuple[object, ...]) -> None:
     """With the server's words, or what its status says."""

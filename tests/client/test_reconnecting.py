@@ -169,7 +169,7 @@ async def test_the_order_stays_when_the_server_refuses_some_for_the_moment(
                 await message.settled()
             assert [message.seq for message in sent] == list(range(1, 31))
             counted = (await server.fetch("GET", f"{server.origin}/metrics")).body.decode()
-            assert "rate_limited" in counted
+            assert 'outcome="rate_limited",type="send_message"' in counted
 
 
 async def test_who_has_missed_too_much_for_a_replay_reads_it_from_history(server: Server) -> None:
@@ -304,6 +304,35 @@ async def test_more_rooms_than_one_request_holds(server: Server, monkeypatch: py
         assert sorted(event["room_id"] for event in resumed.events) == sorted(rooms)
         assert len({event["ref"] for event in resumed.events}) == 3
         assert len(heard.events) == 7
+
+
+async def test_a_resume_that_is_refused_for_the_moment_is_asked_again(
+    new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the rate of requests: what waits to be sent goes out when its room is there."""
+    monkeypatch.setattr("client.chat.RESUME_ROOMS", 1)
+    async with new_server(rate_limits=True, request_rate=100.0, request_burst=45.0) as server:
+        ann, bob = await server.people(2)
+        rooms = [await ann.land(x=20 * number) for number in range(6)]
+        async with Hereabouts(server.origin) as his:
+            await his.auth.use_token(bob.token)
+            await his.chat.ready()
+            heard, synced, resumed = (Told(his.chat, type) for type in ("message", "synced", "resumed"))
+            for room in rooms:
+                his.chat.follow({"id": room, "last_seq": 0})
+            await send_away(server, bob, his)
+            sent = []
+            for room in rooms:
+                await say(ann, room, "hello")
+                sent.append(his.chat.send(room, "hello yourself"))
+            his.retry_now()
+            await synced.next()
+            for message in sent:
+                assert (await message.settled()).state == "sent"
+            assert sorted(event["room_id"] for event in resumed.events) == sorted(rooms)
+            await heard.until(lambda events: len(events) == 12)
+            counted = (await server.fetch("GET", f"{server.origin}/metrics")).body.decode()
+            assert 'outcome="rate_limited",type="resume"' in counted
 
 
 @pytest.mark.logs("hereabouts.client ERROR a listener to 'message' raised")
