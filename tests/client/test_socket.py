@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -33,6 +33,27 @@ async def web(handler: type[RequestHandler]) -> AsyncIterator[str]:
     finally:
         server.stop()
         await server.close_all_connections()
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """The origin of a server that takes connections and answers nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the client goes away
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def mute() -> AbstractAsyncContextManager[str]:
+    """The same for one that does the handshake, and then says nothing."""
+
+    class Mute(WebSocketHandler):
+        pass
+
+    return web(Mute)
 
 
 @pytest.mark.parametrize("close", [errors.restarting(0.4), errors.try_later(0.4)], ids=["1012", "1013"])
@@ -215,32 +236,21 @@ async def test_a_refusal_over_http_says_when_to_come_back() -> None:
         assert 6 < waiting["retry_at"] - time.time() <= 7
 
 
-async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the WebSocket handshake, and between that and `connected`."""
+@pytest.mark.parametrize("place", [silent, mute], ids=["before the handshake", "before `connected`"])
+async def test_a_server_that_says_nothing_is_given_up(
+    place: Callable[[], AbstractAsyncContextManager[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And tried again."""
     monkeypatch.setattr("client.socket.CONNECT_SECONDS", 0.1)
     monkeypatch.setattr("client.socket.HANDSHAKE_SECONDS", 0.1)
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()  # until the client goes away
-        writer.close()
-
-    class Mute(WebSocketHandler):
-        pass
-
-    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
-    mute_server = web(Mute)
-    origins: list[Awaitable[str]] = [mute_server.__aenter__()]
-    for origin in (f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", await origins[0]):
-        async with Hereabouts(origin) as ann:
-            states = Told(ann.chat, "state")
-            await ann.auth.use_token("a token", USER)
-            for _ in range(2):
-                await states.next(state="connecting")
-                await states.next(state="waiting")
-                ann.retry_now()
-            assert ann.chat.close_code is None
-    listening.close()
-    await mute_server.__aexit__(None, None, None)
+    async with place() as origin, Hereabouts(origin) as ann:
+        states = Told(ann.chat, "state")
+        await ann.auth.use_token("a token", USER)
+        for _ in range(2):
+            await states.next(state="connecting")
+            await states.next(state="waiting")
+            ann.retry_now()
+        assert ann.chat.close_code is None
 
 
 async def test_it_may_be_closed_at_any_moment(server: Server) -> None:
@@ -249,9 +259,12 @@ async def test_it_may_be_closed_at_any_moment(server: Server) -> None:
     for state in ("connecting", "open"):
         async with Hereabouts(server.origin) as his:
             states = Told(his.chat, "state")
-            his.chat.on(
-                "state", lambda event, state=state, his=his: event["state"] == state and his.chat.close()
-            )
+
+            def close(event: dict[str, object], his: Hereabouts = his, state: str = state) -> None:
+                if event["state"] == state:
+                    his.chat.close()
+
+            his.chat.on("state", close)
             await his.auth.use_token(bob.token)
             await states.next(state="closed")
     for moment in range(10):
