@@ -30,14 +30,17 @@ async def send_away(server: Server, person: Person, client: Hereabouts) -> None:
 
 
 @pytest.mark.parametrize("kind", ["land", "private", "group"])
-async def test_what_was_said_and_deleted_meanwhile_is_told(kind: str, server: Server) -> None:
-    """In order and once; what was deleted is named, whether it had been told before or not."""
+async def test_what_was_said_and_deleted_meanwhile_is_told(
+    kind: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order and once; what was deleted is named, whether it had been told before or not. The resume is enough."""
     ann, bob = await server.person("ann"), await server.person("bob")
     room = await room_of(kind, ann, bob)
     async with connected(server, bob) as his:
         await his.chat.join(room)
         heard = Told(his.chat, "message")
         deleted, synced, resumed = (Told(his.chat, type) for type in ("message_deleted", "synced", "resumed"))
+        monkeypatch.setattr(his.api, "messages", lambda *page, **limits: pytest.fail("history was read"))
         said = await say(ann, room, "one", "two", "three")
         await heard.until(lambda events: len(events) == 3)
         await send_away(server, bob, his)
@@ -256,14 +259,16 @@ async def test_a_room_that_is_lost_meanwhile_is_told_and_the_others_go_on(server
 
 
 async def test_a_room_that_was_left_is_not_resumed(server: Server) -> None:
-    """Left while away, or before."""
+    """Left while away, or before; although messages of a private session still come while connected."""
     ann, bob = await server.person("ann"), await server.person("bob")
-    before, away, kept = await ann.land(), await ann.land(x=20), await ann.land(x=40)
+    before, away, kept = await ann.private(bob), await ann.land(x=20), await ann.land(x=40)
     async with connected(server, bob) as his:
-        synced, resumed = Told(his.chat, "synced"), Told(his.chat, "resumed")
-        for land in (before, away, kept):
-            await his.chat.join(land)
+        heard, synced, resumed = (Told(his.chat, type) for type in ("message", "synced", "resumed"))
+        for room in (before, away, kept):
+            await his.chat.join(room)
         await his.chat.leave(before)
+        await say(ann, before, "still there?")
+        await heard.next(content="still there?")
         await send_away(server, bob, his)
         await his.chat.leave(away)
         his.retry_now()
@@ -285,6 +290,21 @@ async def test_a_gap_is_read_from_history(server: Server) -> None:
         connection.send(encode({"type": "message", **said[2]}))
         await heard.until(lambda events: len(events) == 3)
         assert contents(heard.events) == ["one", "two", "three"]
+
+
+async def test_a_place_beyond_the_end_of_the_room_is_given_up(server: Server) -> None:
+    """As after a restored backup: what the server counts anew is told."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    room = await ann.private(bob)
+    await say(ann, room, "one", "two")
+    async with Hereabouts(server.origin) as his:
+        heard = Told(his.chat, "message")
+        his.chat.follow({"id": room, "last_seq": 9})
+        await his.auth.use_token(bob.token)
+        await his.chat.ready()
+        await say(ann, room, "three")
+        assert (await heard.next())["content"] == "three"
+        assert heard.events == []
 
 
 async def test_more_rooms_than_one_request_holds(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
