@@ -40,7 +40,14 @@ async def test_what_was_said_and_deleted_meanwhile_is_told(
         await his.chat.join(room)
         heard = Told(his.chat, "message")
         deleted, synced, resumed = (Told(his.chat, type) for type in ("message_deleted", "synced", "resumed"))
-        monkeypatch.setattr(his.api, "messages", lambda *page, **limits: pytest.fail("history was read"))
+        pages: list[str] = []
+        read = his.api.messages
+
+        async def counted(room_id: str, **page: int) -> dict[str, Any]:
+            pages.append(room_id)
+            return await read(room_id, **page)
+
+        monkeypatch.setattr(his.api, "messages", counted)
         said = await say(ann, room, "one", "two", "three")
         await heard.until(lambda events: len(events) == 3)
         await send_away(server, bob, his)
@@ -55,6 +62,7 @@ async def test_what_was_said_and_deleted_meanwhile_is_told(
         assert {event["id"] for event in deleted.events} == {said[1]["id"], said[3]["id"]}
         (answer,) = resumed.events
         assert (answer["kind"], answer["last_seq"], answer["complete"]) == (kind, 6, True)
+        assert pages == []
 
 
 async def test_a_session_is_followed_from_its_first_message_on(server: Server) -> None:
