@@ -151,7 +151,6 @@ async def test_stopping_while_starting(new_process: NewProcess) -> None:
     await process.stop()
 
 
-@pytest.mark.logs("mongod does not end by itself, killing it")
 async def test_stopping_while_the_database_does_not_start(new_process: NewProcess) -> None:
     """A signal ends a start also while that waits for a database that hangs."""
     process = new_process()

@@ -176,7 +176,6 @@ async def test_who_comes_while_it_stops(
     "storage_failed",
     "last_seen_not_kept",
     "closing with heads and read marks unwritten",
-    "mongod does not end by itself",
 )
 async def test_while_the_database_stands_still(new_process: NewProcess) -> None:
     """What cannot be written is refused or left unanswered, and sent again it is there once."""

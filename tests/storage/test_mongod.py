@@ -176,6 +176,18 @@ async def test_stopped_while_it_is_dead_or_not_up_yet(
         assert LocalMongod.running_uri(tmp_path) is None
 
 
+@pytest.mark.logs("does not end by itself, killing it")
+def test_one_that_does_not_end_is_killed() -> None:
+    """After its time, whatever it waits for."""
+    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    mongod_module._end(process, 0.2)
+    assert process.returncode == -signal.SIGKILL
+    process.communicate()
+
+
 async def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     """Though the process that started it is killed without a word, mongod goes, and the next start works."""
     parent = subprocess.Popen([sys.executable, "-c", SERVE, str(tmp_path)], stdout=subprocess.PIPE)
