@@ -103,6 +103,9 @@ class SocketConnection(Connection):
             return None  # one who stops takes nothing on: what is not acknowledged is sent again
         return self._endpoint.dispatcher.serve(self, self._client, message)
 
+    def control_received(self) -> None:
+        self._endpoint.dispatcher.count_control(self, self._client)
+
     def ended(self, code: int | None) -> None:
         self._endpoint.departed(self)
         self._endpoint.node.people.depart(self.user_id)

@@ -29,6 +29,8 @@ from server.outbox import Batch, Outbox, Overflow
 FRAMES_A_TURN: Final = 32
 # A peer that does not answer a close frame, or does not read it, is cut off after so long.
 CLOSE_SECONDS: Final = 5.0
+# And after so much that came all the same: what may have been on its way, of one who sends as fast as it can.
+CLOSING_BYTES: Final = 1_048_576
 # Of several pings that wait for their answer, the newest is answered (§5.5.3).
 _PONG_KEY: Final = object()
 
@@ -41,6 +43,9 @@ class Peer(Protocol):
 
     def received(self, message: str | bytes) -> asyncio.Future[None] | None:
         """A text or binary message. The next one comes when the future is done, if there is one. Never raises."""
+
+    def control_received(self) -> None:
+        """A ping, which the wire answers, or a pong. May close the wire."""
 
     def ended(self, code: int | None) -> None:
         """Once: nothing more comes or goes. `code` is that of the close frame, if there was one."""
@@ -89,6 +94,7 @@ class Wire:
         "_agreed",
         "_behind",
         "_closing",
+        "_closing_bytes",
         "_deaf",
         "_ended",
         "_outbox",
@@ -114,6 +120,7 @@ class Wire:
         self._serving = False  # a message is being served, or frames wait for their turn
         self._ended = False  # the other side sends no more: what it has sent is served
         self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
+        self._closing_bytes = 0  # that have come since
         self._agreed = False  # the other side's close frame has come
         self._deaf = False  # what comes is not looked at any more (§7.1.7)
         self._transport, early = transport_of(stream, self)
@@ -144,6 +151,10 @@ class Wire:
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        if self._closing:
+            self._closing_bytes += len(data)
+            if self._closing_bytes > CLOSING_BYTES:
+                self.connection_lost()
         if self._deaf:
             return
         if self.peer is not None:
@@ -186,7 +197,9 @@ class Wire:
                     self._serving = True
                     later.add_done_callback(self._go_on)
                     return
-            elif opcode == PING:
+                continue
+            self.peer.control_received()
+            if opcode == PING:
                 assert isinstance(payload, bytes)
                 self.send(frame(PONG, payload), _PONG_KEY)
         self._serving = True

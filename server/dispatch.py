@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from server.clock import Clock
 from server.codec import Decoder
@@ -36,6 +36,9 @@ from storage.errors import SessionGone, StorageError
 # the two: what waits for nothing is a plain function, since a task costs as much as the rest of a request.
 Outcome = Coroutine[Any, Any, "asyncio.Future[Any] | None"] | asyncio.Future[Any] | None
 Serve = Callable[[Connection, Any], Outcome]
+
+
+CONTROL_COST: Final = 0.5  # of a WebSocket ping or pong: as the request `ping`
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,21 +220,30 @@ class Dispatcher:
         client.slot = self._loop.create_future()
         return client.slot
 
+    def count_control(self, connection: Connection, client: Client) -> None:
+        """Charges a ping or pong of the protocol's own: a flood of them is one too."""
+        self._take(connection, client, CONTROL_COST)
+
     def _charge(self, connection: Connection, client: Client, cost: float) -> None:
+        if wait := self._take(connection, client, cost):
+            raise ApiError("rate_limited", "too many requests", retry_after=round(wait, 3))
+
+    def _take(self, connection: Connection, client: Client, cost: float) -> float:
+        """0, or the seconds until there is room; one for whom there is none too often is let go."""
         if not client.buckets:
-            return
+            return 0.0
         wait = take_all(client.buckets, cost, self._clock.monotonic())
         if not wait:
             # Not back to 0: even in a flood the bucket lets one through now and then.
             client.refused = max(0, client.refused - 1)
-            return
+            return 0.0
         client.refused += 1
         if client.refused > self._settings.flood_refusals:
             self._security.refused(
                 "flooding", client.address, user_id=connection.user_id, connection_id=connection.id
             )
             connection.close(FLOODING)
-        raise ApiError("rate_limited", "too many requests", retry_after=round(wait, 3))
+        return wait
 
     def _answer_error(self, connection: Connection, kind: str, ref: str | None, error: BaseException) -> None:
         error = as_api_error(error, request=kind, connection_id=connection.id)

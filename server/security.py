@@ -32,12 +32,14 @@ EVENTS: Final = {
     "token_refused": "a bad, expired or revoked token, `over` REST or a socket; the `reason`",
     "origin_refused": "a page of another site",
     "banned_refused": "a banned user came, `over` REST, a socket, a sign-in or a refresh",
+    "ban_set": "by `run.py ban`, on that command's standard error",
+    "ban_lifted": "by `run.py unban`, likewise",
     "account_banned": "this server learnt of a ban; how many `sockets` it closed",
     "account_unbanned": "this server learnt that a ban was lifted",
     "requests_limited": "an address was over its rate of REST requests and handshakes",
     "connections_limited": "too many sockets, `by` user or address",
     "flooding": "a socket was closed because requests went on after `rate_limited`",
-    "master_keys_rotated": "by `run.py rotate-keys`; the new key's id",
+    "master_keys_rotated": "by `run.py rotate-keys`, on that command's standard error; the new key's id",
 }
 
 
