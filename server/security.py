@@ -51,6 +51,7 @@ class SecurityLog:
         self._refusals = Throttle(REFUSALS_A_SECOND, REFUSALS_AT_ONCE)
 
     def tell(self, event: str, **fields: Any) -> None:
+        assert event in EVENTS, event
         security.info(event, **fields)
 
     def refused(self, event: str, address: str, **fields: Any) -> None:

@@ -35,7 +35,9 @@ async def test_beside_a_running_server(process: Process, data_dir: Path) -> None
     await his.ask("pong", type="ping")
     assert (await run(data_dir, "ban", ann.id))[:2] == (0, f"ann ({ann.id}) is banned already")
 
-    assert (await run(data_dir, "unban", ann.id))[:2] == (0, f"ann ({ann.id}) is not banned")
+    code, said, logged = await run(data_dir, "unban", ann.id)
+    assert (code, said) == (0, f"ann ({ann.id}) is not banned")
+    assert f"user_id={ann.id}" in logged and "ban_lifted" in logged
     assert (await run(data_dir, "unban", "ann"))[:2] == (0, f"ann ({ann.id}) is not banned already")
     while (await ann.call("GET", "/auth/me"))[0] != 200:
         await asyncio.sleep(0.05)
