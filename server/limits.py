@@ -38,11 +38,15 @@ class TokenBucket:
 
 def take_all(buckets: Sequence[TokenBucket], cost: float, now: float) -> float:
     """Takes `cost` of each of the buckets and returns 0, or takes none and returns the seconds until all have enough."""
-    wait = max([bucket.wait(cost, now) for bucket in buckets], default=0.0)
-    if not wait:
+    longest = 0.0
+    for bucket in buckets:
+        wait = bucket.wait(cost, now)
+        if wait > longest:
+            longest = wait
+    if not longest:
         for bucket in buckets:
-            bucket.take(cost, now)
-    return wait
+            bucket._tokens -= cost
+    return longest
 
 
 class Throttle:
