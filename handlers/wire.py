@@ -29,8 +29,8 @@ from server.outbox import Batch, Outbox, Overflow
 FRAMES_A_TURN: Final = 32
 # A peer that does not answer a close frame, or does not read it, is cut off after so long.
 CLOSE_SECONDS: Final = 5.0
-# And after so much that came all the same: what may have been on its way, of one who sends as fast as it can.
-CLOSING_BYTES: Final = 1_048_576
+# And one who was never let in after so many bytes: a client's first requests may come with its handshake.
+UNWELCOME_BYTES: Final = 65_536
 # Of several pings that wait for their answer, the newest is answered (§5.5.3).
 _PONG_KEY: Final = object()
 
@@ -94,7 +94,6 @@ class Wire:
         "_agreed",
         "_behind",
         "_closing",
-        "_closing_bytes",
         "_deaf",
         "_ended",
         "_outbox",
@@ -104,6 +103,7 @@ class Wire:
         "_started",
         "_timer",
         "_transport",
+        "_unwelcome",
         "_wires",
         "peer",
     )
@@ -120,7 +120,7 @@ class Wire:
         self._serving = False  # a message is being served, or frames wait for their turn
         self._ended = False  # the other side sends no more: what it has sent is served
         self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
-        self._closing_bytes = 0  # that have come since
+        self._unwelcome: int | None = None  # closed before it was started: bytes that have come since
         self._agreed = False  # the other side's close frame has come
         self._deaf = False  # what comes is not looked at any more (§7.1.7)
         self._transport, early = transport_of(stream, self)
@@ -151,9 +151,9 @@ class Wire:
     # Reading
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
-            self._closing_bytes += len(data)
-            if self._closing_bytes > CLOSING_BYTES:
+        if self._unwelcome is not None:
+            self._unwelcome += len(data)
+            if self._unwelcome > UNWELCOME_BYTES:
                 self.connection_lost()
         if self._deaf:
             return
@@ -280,6 +280,8 @@ class Wire:
             return
         self._outbox.end(close_frame(code, reason))
         self._closing = True
+        if not self._started:
+            self._unwelcome = 0
         if code is not None and not self._agreed:
             self._wires.on_close(code)
         self._timer = self._wires.loop.call_later(CLOSE_SECONDS, self.connection_lost)

@@ -221,26 +221,6 @@ async def test_one_who_does_not_answer_a_close_frame_is_cut(
         assert not server.wires.open
 
 
-async def test_one_who_sends_on_after_a_close_frame_is_cut(
-    link: Link, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At CLOSING_BYTES, however long it would have had; below that it can still agree."""
-    monkeypatch.setattr(wires_module, "CLOSING_BYTES", 10_000)
-    monkeypatch.setattr(wires_module, "CLOSE_SECONDS", 1e6)
-    for size in (1_000, 20_000):
-        async with link.server() as server, link.client(server) as client:
-            the_peer(server).wire.close(LOGGED_OUT)
-            closing = await client.frame()
-            assert closing is not None and closing.code == LOGGED_OUT.code
-            await client.say("x" * size)
-            if size < 10_000:
-                await a_turn()
-                assert server.wires.open
-                await client.send(client_frame(CLOSE, close_payload(LOGGED_OUT.code)))
-            await all_ended(server)
-            assert the_peer(server).served == 0
-
-
 async def test_one_who_does_not_read_its_close_frame_is_cut(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,6 +178,18 @@ async def test_no_token_is_logged_whichever_way_it_comes(new_process: NewProcess
         assert {"signed_up", "token_refused"} <= {event["event"] for event in security}
 
 
+async def test_security_events_are_told_whatever_the_level(new_process: NewProcess) -> None:
+    """An operator who wants to hear of errors alone still has them."""
+    process = new_process("--log-level", "error")
+    await process.start()
+    ann = await process.person()
+    await ann.ok("GET", "/auth/me")
+    await process.stop()
+    (line,) = process.stderr.read_text().splitlines()
+    told = json.loads(line)
+    assert (told["logger"], told["event"], told["user_id"]) == ("hereabouts.security", "signed_up", ann.id)
+
+
 CURL = """
 curl -s {origin}/api/v1/ws/online-users
 curl -s -H "Authorization: Bearer {token}" {origin}/api/v1/chat/sessions
