@@ -40,13 +40,11 @@ class Quotas:
         if not self._settings.rate_limits:
             return
         key, now = limited_as(address), self._clock.monotonic()
-        event = "requests_limited"
-        wait = self._rest.take(key, now)
-        if sign_in and not wait:
-            wait = self._sign_ins.take(key, now)
-            event = "sign_in_throttled"
+        if wait := self._rest.take(key, now):
+            self._security.refused("requests_limited", address)
+        elif sign_in and (wait := self._sign_ins.take(key, now)):
+            self._security.refused("sign_in_throttled", address, by="address")
         if wait:
-            self._security.refused(event, address, **({"by": "address"} if sign_in else {}))
             raise ApiError("rate_limited", "too many requests from this address", retry_after=round(wait, 3))
 
     def charge(self, user_id: str) -> None:
