@@ -209,6 +209,9 @@ class Socket(Base, WebSocketHandler):
         node = self.node
         try:
             claims = await self._identify()
+            if wait := node.quotas.flood_wait(claims.user_id):
+                wire.close(errors.try_later(wait))
+                return None
             person = await node.people.arrive(claims.user_id)
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)

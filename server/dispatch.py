@@ -20,7 +20,7 @@ from server.limits import TokenBucket, take_all
 from server.logs import log
 from server.metrics import Metrics, Tally
 from server.protocol import requests
-from server.security import SecurityLog
+from server.quotas import Quotas
 from server.services.calls import Calls
 from server.services.messages import Messages
 from server.services.proximity import Proximity
@@ -125,7 +125,7 @@ class Dispatcher:
         settings: Settings,
         metrics: Metrics,
         clock: Clock,
-        security: SecurityLog,
+        quotas: Quotas,
     ) -> None:
         self._table: dict[type[requests.Request], _Row] = {}
         for type_, row in table.items():
@@ -137,7 +137,7 @@ class Dispatcher:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._security = security
+        self._quotas = quotas
         self._loop = asyncio.get_running_loop()
 
     def client(self, buckets: tuple[TokenBucket, ...], address: str) -> Client:
@@ -239,9 +239,7 @@ class Dispatcher:
             return 0.0
         client.refused += 1
         if client.refused > self._settings.flood_refusals:
-            self._security.refused(
-                "flooding", client.address, user_id=connection.user_id, connection_id=connection.id
-            )
+            self._quotas.flooded(connection.user_id, connection.id, client.address)
             connection.close(FLOODING)
         return wait
 

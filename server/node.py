@@ -128,7 +128,7 @@ class Node:
         self.proximity.on_placed = self.presence.placed
 
         def dispatcher(table: Table, union: Any) -> Dispatcher:
-            return Dispatcher(table, union, settings, self.metrics, clock, self.security)
+            return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
         chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
         self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)

@@ -12,11 +12,13 @@ from typing import Final
 from server.addresses import limited_as
 from server.clock import Clock
 from server.errors import ApiError
-from server.limits import Admission, Throttle, TokenBucket
+from server.limits import Admission, Failures, Throttle, TokenBucket
 from server.security import SecurityLog
 from server.settings import Settings
 
 REST_COST: Final = 2.0  # of a user's requests: as much as a message
+# Longest that one who was closed for flooding waits, seconds; at first it is one. Else coming back were a fresh start.
+FLOOD_DELAY: Final = 60.0
 
 
 class Quotas:
@@ -31,6 +33,7 @@ class Quotas:
         self._users = Throttle(settings.user_request_rate, settings.user_request_burst)
         self._addresses = Throttle(settings.address_request_rate, settings.address_request_burst)
         self._arrivals = Admission(settings.connect_rate, settings.connect_burst, clock.monotonic())
+        self._floods = Failures(1, FLOOD_DELAY)
         self._sockets: Counter[str] = Counter()
 
     # REST
@@ -76,6 +79,15 @@ class Quotas:
         if full:
             self._security.refused("connections_limited", address, by="address")
         return full
+
+    def flooded(self, user_id: str, connection_id: str, address: str) -> None:
+        """To be told of a socket that is closed for it."""
+        self._floods.fail(user_id, self._clock.monotonic())
+        self._security.refused("flooding", address, user_id=user_id, connection_id=connection_id)
+
+    def flood_wait(self, user_id: str) -> float:
+        """Seconds until one who flooded may open a socket again, longer each time; 0 for others."""
+        return self._floods.wait(user_id, self._clock.monotonic())
 
     def opened(self, address: str) -> None:
         """To be undone with `closed`."""

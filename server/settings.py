@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from server.addresses import Network, networks
 
-# What a browser sends as `Origin`; `null` is every sandboxed page's, whoever wrote it.
-_ORIGIN: Final = re.compile(r"https?://[^/?#@\s,*]+")
+# What a browser sends as `Origin`, or an app that is one (capacitor://localhost). `null` is every sandboxed page's.
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,*]+")
 
 SECRET: Final = frozenset({"mongodb_uri", "token_secret", "master_keys", "turn_secret"})
 

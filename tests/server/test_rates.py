@@ -94,6 +94,29 @@ async def test_what_is_refused_costs_the_others_of_an_address_nothing(
         await neighbour.ask("pong", type="ping")
 
 
+async def test_who_flooded_waits_longer_each_time(new_server: Callable[..., Server]) -> None:
+    """Coming back at once is no fresh start; on either path. Others of the address come in meanwhile."""
+    async with new_server(
+        rate_limits=True, request_rate=HARDLY, request_burst=1.0, flood_refusals=5
+    ) as server:
+        ann, bob = await server.people(2)
+        told = 0.0
+        for wait in (1, 2, 4):
+            flooder = await come(ann)
+            with suppress(WebSocketClosedError):
+                for _ in range(20):
+                    await flooder.send(type="ping")
+            assert await flooder.ended() == FLOODING
+            for path in ("/ws/connect", "/webrtc/signal"):
+                code, reason = await (await server.connect(path, token=ann.token)).ended()
+                assert code == 1013 and reason is not None
+                told = float(reason.removeprefix("retry_after="))
+                assert 0 < told <= wait
+            await (await come(bob)).ask("pong", type="ping")
+            server.clock.advance(wait)
+        assert told > 2
+
+
 @pytest.mark.parametrize("opcode", [0x9, 0xA])
 async def test_a_flood_of_the_protocols_own_frames_is_one_too(
     new_server: Callable[..., Server], opcode: int
