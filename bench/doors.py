@@ -75,7 +75,7 @@ async def _pour(port: int, token: str, frames: bytes) -> None:
     _, reader, writer = await open_socket(port, token, THERE)
 
     async def discard() -> None:
-        with suppress(ConnectionResetError):
+        with suppress(OSError):
             while await reader.read(65_536):
                 pass
 
@@ -112,19 +112,19 @@ FLOODS: Final[dict[str, Callable[[int, str], Awaitable[None]]]] = {
     "handshakes with bad tokens": flood_handshakes,
     "wrong passwords": flood_sign_ins,
 }
-FLOODERS: Final = 8  # at a time
+FLOODERS: Final = 8  # at a time, each somebody else
 
 
-async def flood(kind: str, port: int, token: str) -> None:
+async def flood(kind: str, port: int, tokens: list[str]) -> None:
     """Until it is ended."""
 
-    async def one() -> None:
+    async def one(token: str) -> None:
         while True:
             with suppress(OSError, asyncio.IncompleteReadError, IndexError):
                 await FLOODS[kind](port, token)
             await asyncio.sleep(0)
 
-    await asyncio.gather(*(one() for _ in range(FLOODERS)))
+    await asyncio.gather(*(one(token) for token in tokens))
 
 
 # Those inside
@@ -172,7 +172,10 @@ def lasting(seconds: float) -> Callable[[], bool]:
 async def measure(port: int) -> None:
     account = {"username": "inside", "password": "correct horse"}
     _, inside = await post(port, "/auth/register", account, HERE)
-    _, flooder = await post(port, "/auth/register", {**account, "username": "flooder"}, THERE)
+    tokens = []
+    for number in range(FLOODERS):
+        _, flooder = await post(port, "/auth/register", {**account, "username": f"flooder-{number}"}, THERE)
+        tokens.append(flooder["access_token"])
     somebody = Inside(port, inside["access_token"])
     await somebody.open()
     print("| somebody's pings, ms | pings | p50 | p99 | longest |\n|---|---|---|---|---|")
@@ -188,7 +191,7 @@ async def measure(port: int) -> None:
     print(line(f"{SIGN_INS} sign-ins at once, three times", taken), flush=True)
     for kind in FLOODS:
         command = ["taskset", "-c", LOAD_CORE, "nice", "-n", "19", sys.executable, "-m", "bench.doors"]
-        command += [kind, str(port), flooder["access_token"]]
+        command += [kind, str(port), *tokens]
         flooding = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
         try:
             await asyncio.sleep(1)
@@ -224,8 +227,8 @@ def main() -> None:
     parser.add_argument("flood", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.flood:
-        kind, port, token = options.flood
-        asyncio.run(flood(kind, int(port), token))
+        kind, port, *tokens = options.flood
+        asyncio.run(flood(kind, int(port), tokens))
         return
     with tempfile.TemporaryDirectory(prefix="hereabouts-doors-") as folder:
         command = ["taskset", "-c", SERVER_CORE, sys.executable, str(ROOT / "run.py"), "--port", "0"]
