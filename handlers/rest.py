@@ -173,9 +173,8 @@ class RestHandler(BodyHandler):
             raise unauthorized("a token is needed")
         try:
             claims = await node.accounts.identify(node.tokens.verify(self.bearer(header)))
-            # Again: the login may have ended, or the ban begun, while somebody was looked up.
+            # Again: the login may have ended while somebody was looked up.
             node.tokens.check_login(claims)
-            node.bans.check(claims.user_id)
         except ApiError as error:
             self.note_refused_token(error, over="REST")
             raise

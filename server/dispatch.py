@@ -37,7 +37,6 @@ from storage.errors import SessionGone, StorageError
 Outcome = Coroutine[Any, Any, "asyncio.Future[Any] | None"] | asyncio.Future[Any] | None
 Serve = Callable[[Connection, Any], Outcome]
 
-
 CONTROL_COST: Final = 0.5  # of a WebSocket ping or pong: as the request `ping`
 
 

@@ -6,12 +6,13 @@ they do anything for somebody; who is refused has cost neither the database nor 
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import Final
 
 from server.addresses import limited_as
 from server.clock import Clock
-from server.errors import ApiError
+from server.errors import CROWD_SECONDS, ApiError
 from server.limits import Admission, Failures, Throttle, TokenBucket
 from server.security import SecurityLog
 from server.settings import Settings
@@ -69,7 +70,8 @@ class Quotas:
         now = self._clock.monotonic()
         if wait := self._rest.take(limited_as(address), now):
             self._security.refused("requests_limited", address)
-            return wait
+            # Another time for each: those of one address may be a crowd that comes back.
+            return max(wait, random.uniform(1, CROWD_SECONDS))
         return self._arrivals.take(now)
 
     def is_full(self, address: str) -> bool:

@@ -21,7 +21,7 @@ REFUSALS_A_SECOND: Final = 0.1
 EVENTS: Final = {
     "signed_up": "an account was made",
     "signed_in": "with a password",
-    "sign_in_refused": "a wrong password or an unknown name (then without `user_id`)",
+    "sign_in_refused": "a wrong password or an unknown name (then `user_id` is null)",
     "sign_in_throttled": "too many wrong passwords, `by` account or address, or too many sign-ins of an address",
     "signed_out": "a login was ended by its owner",
     "password_changed": "and how many other logins ended with it",

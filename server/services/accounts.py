@@ -31,7 +31,7 @@ from server.views import user_shape
 from storage.errors import Duplicate, RefreshTokenReused, RefreshTokenUnknown, StorageError
 from storage.logins import Logins
 from storage.records import Login, User
-from storage.users import Users
+from storage.users import Users, username_key
 
 if TYPE_CHECKING:
     from server.services.bans import Bans
@@ -108,15 +108,13 @@ class Accounts:
 
     async def login(self, body: rest.Login, address: str) -> TokenPairShape:
         self._check_passwords_kept()
-        # As an account rather than by its name, and a stranger's name as well: what is kept holds no names.
-        account = digest(body.username.casefold()).hex()
-        self._begin_try(account, address)
+        self._begin_try(body.username, address)
         user = await self._users.by_username(body.username)
         # An unknown name costs the same work as a wrong password: time tells nothing.
         if not await self._matches(body.password, user) or user is None:
             self._security.refused("sign_in_refused", address, user_id=user.id if user else None)
             raise unauthorized("the username or the password is wrong")
-        self._end_try(account, address)
+        self._end_try(body.username, address)
         self._check_ban(user.id, address, "sign-in")
         return await self._sign_in(user, "signed_in", address)
 
@@ -193,12 +191,13 @@ class Accounts:
         self._check_passwords_kept()
         user_id = claims.user_id
         user = await self._users.get(user_id)
-        check_new(body.new, (user and user.username) or "")
-        self._begin_try(user_id, address)
+        username = (user and user.username) or ""
+        check_new(body.new, username)
+        self._begin_try(username, address)
         if not await self._matches(body.old, user):
             self._security.refused("password_change_refused", address, user_id=user_id)
             raise forbidden("the old password is wrong")
-        self._end_try(user_id, address)
+        self._end_try(username, address)
         await self._people.change(user_id, password_hash=await self._hash(body.new))
         ended = await self._end_all(user_id, keep=claims.login_id)
         self._security.tell("password_changed", user_id=user_id, address=address, logins_ended=ended)
@@ -263,20 +262,20 @@ class Accounts:
             self._security.refused("banned_refused", address, user_id=user_id, over=over)
             raise
 
-    def _begin_try(self, account: str, address: str) -> None:
+    def _begin_try(self, username: str, address: str) -> None:
         """To be called before a password is looked at; `_end_try` after, if it was right."""
         if not self._throttled:
             return
-        wait, by = self._tries.begin(account, limited_as(address), self._clock.monotonic())
+        wait, by = self._tries.begin(_account(username), limited_as(address), self._clock.monotonic())
         if wait:
             self._security.refused("sign_in_throttled", address, by=by)
             raise ApiError(
                 "rate_limited", f"too many wrong passwords for this {by}", retry_after=round(wait, 3)
             )
 
-    def _end_try(self, account: str, address: str) -> None:
+    def _end_try(self, username: str, address: str) -> None:
         if self._throttled:
-            self._tries.succeeded(account, limited_as(address), self._clock.monotonic())
+            self._tries.succeeded(_account(username), limited_as(address), self._clock.monotonic())
 
     async def _hash(self, password: str) -> str:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
@@ -292,6 +291,12 @@ class Accounts:
 
         matches = await asyncio.get_running_loop().run_in_executor(self._threads, verify)
         return matches and stored is not self._nobody
+
+
+def _account(username: str) -> str:
+    """What tries are counted under, whether there is such an account or not: one for all spellings that are
+    one name to the store. A digest, since a password may be typed there."""
+    return digest(username_key(username)).hex()
 
 
 def _as_username(name: str, subject: str) -> str:

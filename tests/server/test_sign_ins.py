@@ -81,6 +81,18 @@ async def test_an_account_and_a_name_without_one_are_throttled_alike(
         )
 
 
+async def test_spellings_of_one_name_are_one_account(new_server: Callable[..., Server]) -> None:
+    """Whatever finds the same account waits with it: other cases, letters of another width."""
+    async with new_server(rate_limits=True, account_login_burst=3) as server:
+        await server.person("somebody")
+        for name in ("somebody", "SomeBody", "ｓｏｍｅbody"):
+            assert (await attempt(server, name)).code == 401
+        for name in ("sOMEBODY", "somebodｙ", "somebody"):
+            assert (await attempt(server, name, PASSWORD)).code == 429
+        server.clock.advance(1)
+        assert (await attempt(server, "somebodｙ", PASSWORD)).code == 200
+
+
 async def test_many_guesses_at_once_are_many(new_server: Callable[..., Server]) -> None:
     """Those over the bound are refused before the first is judged, and hash nothing."""
     async with new_server(rate_limits=True, account_login_burst=3) as server:
