@@ -40,15 +40,8 @@ class AsyncApi(Base):
     def get(self) -> None:
         document = _asyncapi()
         here = document["servers"]["here"]
-        here = {**here, "host": self.request.host, "protocol": "wss" if self._is_secure else "ws"}
+        here = {**here, "host": self.request.host, "protocol": "wss" if self.is_secure else "ws"}
         self.finish_json({**document, "servers": {"here": here}})
-
-    @property
-    def _is_secure(self) -> bool:
-        """Behind a proxy that is trusted, what it says of the client's side of it."""
-        if self.request.remote_ip in self.node.settings.trusted_proxies:
-            return self.request.headers.get("X-Forwarded-Proto") == "https"
-        return self.request.protocol == "https"
 
 
 @cache

@@ -32,6 +32,7 @@ class Call:
 
     node: Node
     claims: Claims | None
+    address: str
     path: dict[str, str]
     body: Any = None
     query: Any = None
@@ -109,6 +110,7 @@ class RestHandler(BodyHandler):
         if super().is_refused():
             return True
         if self._foreign:
+            self.note_foreign_origin()
             self.refuse(forbidden("this origin may not call"))
         return self._foreign
 
@@ -150,9 +152,8 @@ class RestHandler(BodyHandler):
             # Passwords wait for their turn to be hashed, and that may take longer.
             seconds = None if route.sign_in else self.node.settings.storage_timeout + SLACK_SECONDS
             async with asyncio.timeout(seconds):
-                call = Call(
-                    self.node, await self._identify(route), path, self._body(decoder), self._query(route)
-                )
+                claims = await self._identify(route)
+                call = Call(self.node, claims, self.address, path, self._body(decoder), self._query(route))
                 reply = await route.serve(call)
         except Exception as error:
             self.refuse(
@@ -172,14 +173,21 @@ class RestHandler(BodyHandler):
     get = post = put = patch = delete = head = _serve
 
     async def _identify(self, route: Route) -> Claims | None:
-        self.node.admit(self.address, sign_in=route.sign_in)
+        node = self.node
+        node.quotas.admit(self.address, sign_in=route.sign_in)
         header = self.request.headers.get("Authorization")
         if route.token == "none" or (route.token == "optional" and header is None):
             return None
         if header is None:
             raise unauthorized("a token is needed")
-        claims = await self.node.accounts.identify(self.node.tokens.verify(self.bearer(header)))
-        self.node.tokens.check_login(claims)
+        try:
+            claims = await node.accounts.identify(node.tokens.verify(self.bearer(header)))
+            # Again: the login may have ended while somebody was looked up.
+            node.tokens.check_login(claims)
+        except ApiError as error:
+            self.note_refused_token(error, over="REST")
+            raise
+        node.quotas.charge(claims.user_id)
         return claims
 
     def _body(self, decoder: Decoder | None) -> Any:

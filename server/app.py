@@ -20,7 +20,7 @@ from server.clock import Clock
 from server.errors import restarting
 from server.logs import log
 from server.node import Node
-from server.services import retention
+from server.services import bans, retention
 from server.settings import BadSetting, Settings
 from storage.errors import StorageError
 from storage.store import Store
@@ -88,6 +88,7 @@ class App:
 
         self._every(heartbeat.tick_seconds, beat)
         self._every(retention.EVERY_SECONDS, self._purge)
+        self._every(bans.LOOK_SECONDS, self.node.bans.look)
         self._tasks.append(asyncio.create_task(self._measure_lag()))
         self.node.ready = True
 

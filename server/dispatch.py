@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from server.clock import Clock
 from server.codec import Decoder
 from server.errors import FLOODING, ApiError, invalid, not_found, unavailable
 from server.hub import Connection
-from server.limits import TokenBucket
+from server.limits import TokenBucket, take_all
 from server.logs import log
 from server.metrics import Metrics, Tally
 from server.protocol import requests
+from server.quotas import Quotas
 from server.services.calls import Calls
 from server.services.messages import Messages
 from server.services.proximity import Proximity
@@ -38,12 +40,15 @@ SLACK_SECONDS = 0.5
 Outcome = Coroutine[Any, Any, "asyncio.Future[Any] | None"] | asyncio.Future[Any] | None
 Serve = Callable[[Connection, Any], Outcome]
 
+CONTROL_COST: Final = 0.5  # of a WebSocket ping or pong: as the request `ping`
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request's function, and what it costs of a connection's rate: 1 is a little work in memory.
+    """A request's function, and what it costs of a connection's, its user's and its address's rates.
 
-    `patient`: it takes as long as the client reads, and has no deadline beyond those of its parts.
+    1 is a little work in memory. `patient`: it takes as long as the client reads, and has no deadline
+    beyond those of its parts.
     """
 
     serve: Serve
@@ -94,10 +99,11 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
 class Client:
     """What the dispatcher keeps of one connection between its requests."""
 
-    __slots__ = ("bucket", "refused", "slot", "under_way")
+    __slots__ = ("address", "buckets", "refused", "slot", "under_way")
 
-    def __init__(self, bucket: TokenBucket | None) -> None:
-        self.bucket = bucket
+    def __init__(self, buckets: tuple[TokenBucket, ...], address: str) -> None:
+        self.buckets = buckets
+        self.address = address
         self.refused = 0  # requests over the rate, less those served since
         self.under_way = 0  # messages that await their commit
         self.slot: asyncio.Future[None] | None = None  # done when there are fewer than too many of them
@@ -117,7 +123,15 @@ class _Row:
 class Dispatcher:
     """Serves the frames of one kind of socket."""
 
-    def __init__(self, table: Table, union: Any, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        table: Table,
+        union: Any,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+        quotas: Quotas,
+    ) -> None:
         self._table: dict[type[requests.Request], _Row] = {}
         for type_, row in table.items():
             kind = str(type_.__struct_config__.tag)
@@ -128,16 +142,14 @@ class Dispatcher:
         self._ref_decoder = Decoder(requests.RefOnly)
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
+        self._quotas = quotas
         self._loop = asyncio.get_running_loop()
         self.under_way = 0  # requests that wait for something
 
-    def client(self) -> Client:
-        settings = self._settings
-        limited = settings.rate_limits
-        bucket = (
-            TokenBucket(settings.request_rate, settings.request_burst, self._loop.time()) if limited else None
-        )
-        return Client(bucket)
+    def client(self, buckets: tuple[TokenBucket, ...], address: str) -> Client:
+        """Of a new connection; each of its requests is charged to all of the buckets."""
+        return Client(buckets, address)
 
     def serve(
         self, connection: Connection, client: Client, frame: str | bytes
@@ -227,18 +239,28 @@ class Dispatcher:
         client.slot = self._loop.create_future()
         return client.slot
 
+    def count_control(self, connection: Connection, client: Client) -> None:
+        """Charges a ping or pong of the protocol's own: a flood of them is one too."""
+        self._take(connection, client, CONTROL_COST)
+
     def _charge(self, connection: Connection, client: Client, cost: float) -> None:
-        if client.bucket is None:
-            return
-        wait = client.bucket.take(cost, self._loop.time())
+        if wait := self._take(connection, client, cost):
+            raise ApiError("rate_limited", "too many requests", retry_after=round(wait, 3))
+
+    def _take(self, connection: Connection, client: Client, cost: float) -> float:
+        """0, or the seconds until there is room; one for whom there is none too often is let go."""
+        if not client.buckets:
+            return 0.0
+        wait = take_all(client.buckets, cost, self._clock.monotonic())
         if not wait:
             # Not back to 0: even in a flood the bucket lets one through now and then.
             client.refused = max(0, client.refused - 1)
-            return
+            return 0.0
         client.refused += 1
         if client.refused > self._settings.flood_refusals:
+            self._quotas.flooded(connection.user_id, connection.id, client.address)
             connection.close(FLOODING)
-        raise ApiError("rate_limited", "too many requests on this connection", retry_after=round(wait, 3))
+        return wait
 
     def _answer_error(self, connection: Connection, kind: str, ref: str | None, error: BaseException) -> None:
         error = as_api_error(error, request=kind, connection_id=connection.id)

@@ -9,10 +9,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+
+from server.addresses import Network, networks
+
+# What a browser sends as `Origin`, or an app that is one (capacitor://localhost). `null` is every sandboxed page's.
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,*]+")
 
 SECRET: Final = frozenset({"mongodb_uri", "token_secret", "master_keys", "turn_secret"})
 
@@ -37,7 +44,10 @@ class Settings:
         "origins, besides the server's own, that browsers may call from (comma-separated, https://host[:port])",
     )
     trusted_proxies: tuple[str, ...] = setting(
-        (), "addresses of proxies whose X-Forwarded-For is believed (comma-separated)"
+        (), "proxies whose X-Forwarded-For is believed: addresses and networks (comma-separated, 10.0.0.0/8)"
+    )
+    token_in_url: bool = setting(
+        True, "whether a WebSocket takes `?token=`: off where URLs end in logs; tickets stay"
     )
     metrics: str = setting(
         "loopback",
@@ -91,6 +101,14 @@ class Settings:
         50.0, "requests a second on one socket, on average: ten times a busy game client"
     )
     request_burst: float = setting(250.0, "requests at once on one socket: five seconds' worth")
+    user_request_rate: float = setting(
+        200.0, "requests a second of one user, sockets and REST together: four busy clients"
+    )
+    user_request_burst: float = setting(1000.0, "requests at once of one user")
+    address_request_rate: float = setting(
+        5000.0, "requests a second on the sockets of one address: a thousand game clients behind one router"
+    )
+    address_request_burst: float = setting(25_000.0, "requests at once on the sockets of one address")
     flood_refusals: int = setting(
         500, "requests refused, less those served since, after which a socket is closed with 4029"
     )
@@ -100,8 +118,16 @@ class Settings:
     login_burst: float = setting(
         200.0, "sign-ins and sign-ups at once for one address: a school behind one router"
     )
-    account_login_rate: float = setting(0.05, "wrong passwords a second for one account")
-    account_login_burst: float = setting(10.0, "wrong passwords at once for one account")
+    account_login_burst: int = setting(
+        10, "wrong passwords for one account before it has to wait, each time twice as long"
+    )
+    address_login_burst: int = setting(
+        200, "the same for one address, whatever the accounts: a school's slips of a morning"
+    )
+    login_delay: float = setting(
+        300.0,
+        "longest wait after a wrong password, in seconds: 288 guesses a day, and nobody is locked out for long",
+    )
     rest_rate: float = setting(
         100.0, "REST requests a second for one address, on average: a school behind one router"
     )
@@ -115,6 +141,9 @@ class Settings:
         100, "sign-ins, sign-ups and refreshes under way, of each kind: two seconds of hashing"
     )
     connections_per_user: int = setting(20, "sockets of one user: devices and tabs, generously")
+    connections_per_address: int = setting(
+        2000, "sockets of one address: a school behind one router, a thousand people with both"
+    )
     message_bytes: int = setting(65_536, "largest WebSocket message: the contract's 64 KiB")
     body_bytes: int = setting(65_536, "largest REST body: nothing we take is longer than a message")
     buffer_bytes: int = setting(
@@ -185,12 +214,26 @@ class Settings:
             "connect_rate",
             "rest_rate",
             "login_rate",
-            "account_login_rate",
+            "login_delay",
+            "user_request_rate",
+            "address_request_rate",
             "storage_timeout",
             "password_workers",
         ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"{name}: expected more than 0, got {getattr(self, name)}")
+
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise BadSetting(f"trusted_proxies: {error}") from None
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise BadSetting(f"allowed_origins: expected https://host[:port], got {origin!r}")
+
+    @cached_property
+    def proxies(self) -> tuple[Network, ...]:
+        return networks(self.trusted_proxies)
 
     @property
     def tls(self) -> bool:

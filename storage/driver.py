@@ -111,8 +111,8 @@ class Database:
         await asyncio.to_thread(say_goodbye)
 
     @asynccontextmanager
-    async def operation(self, name: str) -> AsyncIterator[None]:
-        """What is awaited inside has one deadline, is measured, and raises no driver exception.
+    async def operation(self, name: str, *, measured: bool = True) -> AsyncIterator[None]:
+        """What is awaited inside has one deadline, is measured unless told otherwise, and raises no driver exception.
 
         Raises Unavailable. A repository that has an answer to `DuplicateKeyError` catches it inside.
         Not to be nested: an operation that waits for another one's slot may wait for ever.
@@ -126,7 +126,8 @@ class Database:
         except PyMongoError as error:
             raise Unavailable(f"the database failed ({name}: {describe(error)})") from error
         finally:
-            self._measured(name, started)
+            if measured:
+                self._measured(name, started)
 
     @asynccontextmanager
     async def commit(self, name: str) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ import warnings
 
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
+from storage.bans import Bans
 from storage.cipher import DataKeys
 from storage.deletions import Deletions
 from storage.driver import Database, Observe, describe
@@ -37,6 +38,7 @@ class Store:
         self.database = database
         self.users = Users(database)
         self.logins = Logins(database)
+        self.bans = Bans(database)
         self.lands = Lands(database)
         self.messages = Messages(database, keys)
         self.deletions = Deletions(database)
