@@ -90,7 +90,7 @@ class Node:
             store.deletions,
             buffer_bytes=settings.buffer_bytes,
         )
-        self.proximity = Proximity(self.lands, self.people)
+        self.proximity = Proximity(settings, self.lands, self.people, clock)
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )

@@ -118,9 +118,11 @@ class Calls:
         ]
         if rooms[0] & rooms[1]:
             return True
-        person, distance = self._people.connected(b), self._proximity.distance(a, b)
-        if person and person.locatable and distance is not None and distance <= KNOWN_DISTANCE:
-            return True
+        # Of both: where one who does not share it is, the other would learn from the ringing.
+        if all((person := self._people.connected(user)) and person.locatable for user in (a, b)):
+            distance = self._proximity.distance(a, b)
+            if distance is not None and distance <= KNOWN_DISTANCE:
+                return True
         return await self._stored_sessions.shared(a, b)
 
     async def accept(self, connection: Connection, request: requests.CallAccept) -> None:
