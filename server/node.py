@@ -112,6 +112,7 @@ class Node:
         self.sessions.count_present = self.rooms.count
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
+        self.people.on_blocked = self.calls.part
 
         chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
         self.chat_dispatcher = Dispatcher(chat_rows, requests.ChatRequest, settings, self.metrics)

@@ -164,6 +164,13 @@ class Calls:
 
     # Endings from elsewhere
 
+    def part(self, user_id: str, other_id: str) -> None:
+        """A user has blocked another: their call ends, to the other as if the user had hung up."""
+        call = self._book.of(user_id)
+        if call is not None and call.other(user_id).user_id == other_id:
+            self._tell(self._book.hang_up(user_id, "", call.id, self._clock.monotonic()))
+            self._arm(call.id)
+
     def end_all(self) -> None:
         """The server stops."""
         for call in self._book:
