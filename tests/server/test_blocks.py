@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Server
+from tests.harness import Person, Server, Socket
 
 
 async def stand(socket: Socket) -> set[str]:
