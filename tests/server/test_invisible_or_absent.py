@@ -1,9 +1,10 @@
-"""Somebody invisible cannot be told from somebody who is not there: one story, told with each of the two.
+"""Who is hidden cannot be told from who is not there: one story, told with each of the two.
 
 The story goes through all that an observer can be told: every event of both sockets and every answer over REST,
-while others come, talk, call and go. Two people are in the middle of it all or nowhere near. What the observer gets
-has to be the same to the byte, ids and times apart, in the same order, and after the same work of the store. Order is
-the story's clock: what is held back, or comes sooner, comes at another place between the events around it.
+while others come, talk, call and go. Two people are in the middle of it all, invisible, or are not there at all; or
+they are there, and stand near without sharing it, or stand nowhere. What the observer gets has to be the same to the byte,
+ids and times apart, in the same order, and after the same work of the store. Order is the story's clock: what is
+held back, or comes sooner, comes at another place between the events around it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from server.protocol import events, requests
 from storage.keyring import Keyring
 from tests.harness import Person, Server, Socket
 
-How = Literal["absent", "invisible", "visible"]
+How = Literal["absent", "invisible", "visible", "nowhere", "unshared", "shared"]
 Transcript = dict[str, list[Any]]
 
 # Writing, typing, reading and calling show, also of somebody invisible: no such request is made for them.
@@ -52,6 +53,7 @@ class Observer:
     async def connect(self, *rooms: str) -> None:
         self.chat, self.signal = await self.person.chat(*rooms), await self.person.signal()
         self.types.add("connected")
+        await self.ask(self.chat, type="update_location", x=0, y=0)
         await self.step("connected")
 
     async def ask(self, socket: Socket, **request: Any) -> dict[str, Any]:
@@ -105,10 +107,11 @@ class Observer:
 
 
 class Hidden:
-    """Bob and Dan, who do all that does not show; or nothing, where they are absent."""
+    """Bob and Dan, who do all that does not show; or nothing, where they are absent, or without a place to be at."""
 
     def __init__(self, how: How, bob: Person, dan: Person, rooms: tuple[str, ...], land: str) -> None:
         self.there = how != "absent"
+        self.placed = how != "nowhere"
         self.bob = bob
         self.dan = dan
         self.rooms = rooms
@@ -122,8 +125,7 @@ class Hidden:
             chat, signal = await person.chat(*rooms), await person.signal()
             self.sockets += [chat, signal]
             await chat.ask("resumed", type="resume", rooms=[{"room_id": self.land, "after_seq": 0}])
-            for x in (3, 4):
-                await chat.ask("location_updated", type="update_location", x=x, y=3)
+            await self._stand(chat, 3, 4)
 
     async def wander(self) -> None:
         """Out of everything, near and far, and in again."""
@@ -133,16 +135,26 @@ class Hidden:
             rooms = (self.land,) if chat is self.sockets[4] else self.rooms
             for room in rooms:
                 await chat.ask("left_room", type="leave_room", room_id=room)
-            for x in (400, -3, 4):
-                await chat.ask("location_updated", type="update_location", x=x, y=3)
+            await self._stand(chat, 400, -3, 4)
             for room in rooms:
                 await chat.ask("joined_room", type="join_room", room_id=room)
 
     async def depart(self) -> None:
-        """And their last connections are gone for longer than it takes for that to be told."""
+        """Out of all rooms, and off; for longer than it takes for that to be told."""
+        if not self.there:
+            return
+        for chat in self.sockets[::2]:
+            for room in self.rooms:
+                await chat.ask("left_room", type="leave_room", room_id=room)
         for socket in self.sockets:
             await socket.close()
-        self.sockets.clear()
+        while any(self.bob.server.app.node.chat.is_online(person.id) for person in (self.bob, self.dan)):
+            await asyncio.sleep(0.01)
+        await settled(self.bob.server)
+
+    async def _stand(self, chat: Socket, *places: int) -> None:
+        for x in places if self.placed else ():
+            await chat.ask("location_updated", type="update_location", x=x, y=3)
 
 
 async def settled(server: Server) -> None:
@@ -158,9 +170,15 @@ async def story(server: Server, how: How) -> Observer:
     names = {"ann": ann, "bob": bob, "dan": dan, "wit": wit, "eve": eve}
     group, land = await ann.group(bob, wit), await ann.land()
     private, shared = await ann.private(bob), await ann.private(wit)
-    if how != "visible":
+    shown = {
+        "visible": {},
+        "shared": {},
+        "unshared": {"share_location": False},
+        "nowhere": {"share_location": False},
+    }
+    if fields := shown.get(how, {"invisible": True}):
         for person in (bob, dan):  # of long ago: nothing of it is in memory
-            await server.store.users.update(person.id, invisible=True)
+            await server.store.users.update(person.id, **fields)
             server.app.node.people.forget(person.id)
     observer = Observer(server, {person.id: name for name, person in names.items()}, ann)
     hidden = Hidden(how, bob, dan, (group, private, land), land)
@@ -172,7 +190,8 @@ async def story(server: Server, how: How) -> Observer:
     await hidden.wander()
     wits = await a_witness(observer, hidden, wit, group=group, shared=shared, land=land, bob=bob)
     await calls(observer, hidden, wit)
-    await a_crowd(observer, hidden, wits, crowd, land)
+    if how in ("absent", "invisible", "visible"):  # who are seen in the room belong to its crowd
+        await a_crowd(observer, hidden, wits, crowd, land)
     await hidden.depart()
     await go(observer, wits, wit, land, group)
     await observer.step("the hidden, and the witness, have gone")
@@ -370,6 +389,19 @@ async def test_an_invisible_person_cannot_be_told_from_an_absent_one(
         assert invisible.transcript[step] == told, step
     assert absent.types == tags(events.CHAT_EVENTS) | tags(events.SIGNAL_EVENTS)
     assert absent.routes == {(route.method, route.path) for route in ROUTES} - ONESELF
+
+
+async def test_a_place_that_is_not_shared_cannot_be_told_from_none(
+    mongodb_uri: str, database_name: str, keyring: Keyring
+) -> None:
+    """The same of two people who are there for all to see, and near without sharing it, or without a position."""
+    nowhere = await tell("nowhere", mongodb_uri, database_name, keyring)
+    unshared = await tell("unshared", mongodb_uri, database_name, keyring)
+    shared = await tell("shared", mongodb_uri, database_name, keyring)
+    assert nowhere.transcript == unshared.transcript
+    differing = {step for step, told in nowhere.transcript.items() if shared.transcript.get(step) != told}
+    assert {"the hidden have come", "one's own place"} <= differing
+    assert [step for step in differing if "participants" in step]
 
 
 async def test_somebody_visible_shows_in_the_same_story(
