@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 from handlers.routes import ROUTES
 from server.protocol import events, requests
 from storage.keyring import Keyring
 from tests.harness import Person, Server, Socket
+from tests.server.cast import operations
 
 How = Literal["absent", "invisible", "visible", "nowhere", "unshared", "shared"]
 Transcript = dict[str, list[Any]]
@@ -78,19 +77,11 @@ class Observer:
         """A REST call with this token (or none): kept under its name, with the work of the store."""
         self.routes.add(key)
         method, path = key
-        with self._operations() as done:
+        with operations(self.server) as done:
             status, answer = await self.server.call(method, path.format(**ids) + query, body, token=token)
         name = f"{len(self.transcript)}: {method} {path}{query} {'with' if token else 'without'} a token"
         self.transcript[name] = [status, self._plain(answer), done]
         return answer
-
-    @contextmanager
-    def _operations(self) -> Iterator[list[str]]:
-        done: list[str] = []
-        observe = self.server.store.observe
-        self.server.store.observe = lambda name, seconds: done.append(name)
-        yield done
-        self.server.store.observe = observe
 
     def _plain(self, value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
