@@ -13,6 +13,8 @@ import asyncio
 import re
 from typing import Any, Final, Literal, get_args, get_type_hints
 
+import pytest
+
 from handlers.routes import ROUTES
 from server.protocol import events, requests
 from storage.keyring import Keyring
@@ -369,19 +371,27 @@ def test_those_who_are_hidden_leave_out_only_what_shows() -> None:
     assert {struct.__struct_config__.tag for struct in get_args(requests.ChatRequest)} == made | SHOWS
 
 
+@pytest.mark.gen_test(timeout=180)  # three times a hundred people
 async def test_an_invisible_person_cannot_be_told_from_an_absent_one(
     mongodb_uri: str, database_name: str, keyring: Keyring
 ) -> None:
-    """Over every event and list, in order; and the story has all of them in it."""
+    """Over every event and list, in order; the story has all of them in it, and somebody visible shows in it."""
     absent = await tell("absent", mongodb_uri, database_name, keyring)
     invisible = await tell("invisible", mongodb_uri, database_name, keyring)
+    visible = await tell("visible", mongodb_uri, database_name, keyring)
     assert absent.transcript.keys() == invisible.transcript.keys()
     for step, told in absent.transcript.items():
         assert invisible.transcript[step] == told, step
     assert absent.types == tags(events.CHAT_EVENTS) | tags(events.SIGNAL_EVENTS)
     assert absent.routes == {(route.method, route.path) for route in ROUTES} - ONESELF
+    differing = {step for step, told in absent.transcript.items() if visible.transcript.get(step) != told}
+    for step in ("the hidden have come", "one's own place", "calls to the hidden", "a hundred", "a crowd"):
+        assert step in differing
+    for path in ("/ws/online-users", "/ws/stats", "/chat/land/{land_id}/participants"):
+        assert [step for step in differing if path in step and "without" in step], path
 
 
+@pytest.mark.gen_test(timeout=180)  # three servers
 async def test_a_place_that_is_not_shared_cannot_be_told_from_none(
     mongodb_uri: str, database_name: str, keyring: Keyring
 ) -> None:
@@ -393,16 +403,3 @@ async def test_a_place_that_is_not_shared_cannot_be_told_from_none(
     differing = {step for step, told in nowhere.transcript.items() if shared.transcript.get(step) != told}
     assert {"the hidden have come", "one's own place"} <= differing
     assert [step for step in differing if "participants" in step]
-
-
-async def test_somebody_visible_shows_in_the_same_story(
-    mongodb_uri: str, database_name: str, keyring: Keyring
-) -> None:
-    """So what is compared is what would show: events, lists, counts and errors."""
-    absent = await tell("absent", mongodb_uri, database_name, keyring)
-    visible = await tell("visible", mongodb_uri, database_name, keyring)
-    differing = {step for step, told in absent.transcript.items() if visible.transcript.get(step) != told}
-    for step in ("the hidden have come", "one's own place", "calls to the hidden", "a hundred", "a crowd"):
-        assert step in differing
-    for path in ("/ws/online-users", "/ws/stats", "/chat/land/{land_id}/participants"):
-        assert [step for step in differing if path in step and "without" in step], path
