@@ -103,7 +103,7 @@ class Node:
             store.deletions,
             buffer_bytes=settings.buffer_bytes,
         )
-        self.proximity = Proximity(self.lands, self.people)
+        self.proximity = Proximity(settings, self.lands, self.people, clock)
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -126,6 +126,7 @@ class Node:
         self.sessions.count_present = self.rooms.count
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
+        self.people.on_blocked = self.calls.part
 
         def dispatcher(table: Table, union: Any) -> Dispatcher:
             return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)

@@ -21,6 +21,7 @@ from server.addresses import Network, networks
 # What a browser sends as `Origin`, or an app that is one (capacitor://localhost). `null` is every sandboxed page's.
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,*]+")
 
+LEAST_CELL: Final = 0.001  # of position_grid: far finer, and a coordinate has no cell that a double can tell
 SECRET: Final = frozenset({"mongodb_uri", "token_secret", "master_keys", "turn_secret"})
 
 
@@ -166,6 +167,14 @@ class Settings:
     # The world
     heartbeat_seconds: float = setting(30.0, "seconds between pings; silent for two of them is gone")
     offline_seconds: float = setting(3.0, "seconds that somebody may be away before others are told")
+    position_grid: float = setting(
+        0.0,
+        "side of the cells, in units, by which others learn where somebody is; 0 tells them exactly,"
+        " as worlds want in which figures see each other walk",
+    )
+    max_speed: float = setting(
+        0.0, "units a second that somebody may move, faster is refused; 0 lets everybody jump"
+    )
     calls: str = setting(
         "anyone",
         "who may call whom: anyone not blocked, or those who know each other",
@@ -208,6 +217,8 @@ class Settings:
         if self.port > 65_535:
             # The resolver takes it modulo 65,536: we would listen somewhere else.
             raise BadSetting(f"port: expected 65535 at most, got {self.port}")
+        if 0 < self.position_grid < LEAST_CELL:
+            raise BadSetting(f"position_grid: expected 0, or {LEAST_CELL} or more, got {self.position_grid}")
         for name in (
             "heartbeat_seconds",
             "request_rate",

@@ -305,6 +305,15 @@ class Socket:
         self.events.remove(event)
         return event
 
+    async def came(self, **fields: Any) -> dict[str, Any]:
+        """Waits for an event with these fields, and leaves it where it is."""
+
+        def found() -> dict[str, Any] | None:
+            return next((event for event in self.events if fields.items() <= event.items()), None)
+
+        event: dict[str, Any] = await self._wait(found, str(fields))
+        return event
+
     async def next_of(self, types: Collection[str]) -> dict[str, Any]:
         """Waits for an event of any of these types, and takes it out."""
 

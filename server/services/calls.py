@@ -118,9 +118,11 @@ class Calls:
         ]
         if rooms[0] & rooms[1]:
             return True
-        person, distance = self._people.connected(b), self._proximity.distance(a, b)
-        if person and person.locatable and distance is not None and distance <= KNOWN_DISTANCE:
-            return True
+        # Of both: where one who does not share it is, the other would learn from the ringing.
+        if all((person := self._people.connected(user)) and person.locatable for user in (a, b)):
+            distance = self._proximity.distance(a, b)
+            if distance is not None and distance <= KNOWN_DISTANCE:
+                return True
         return await self._stored_sessions.shared(a, b)
 
     async def accept(self, connection: Connection, request: requests.CallAccept) -> None:
@@ -161,6 +163,13 @@ class Calls:
         self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
 
     # Endings from elsewhere
+
+    def part(self, user_id: str, other_id: str) -> None:
+        """A user has blocked another: their call ends, to the other as if the user had hung up."""
+        call = self._book.of(user_id)
+        if call is not None and call.other(user_id).user_id == other_id:
+            self._tell(self._book.hang_up(user_id, "", call.id, self._clock.monotonic()))
+            self._arm(call.id)
 
     def end_all(self) -> None:
         """The server stops. What was on its way then may still make a call: to be called again after that."""

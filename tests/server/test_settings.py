@@ -109,6 +109,8 @@ def test_secrets_are_no_options() -> None:
             for origin in ("null", "*", "https://*.example", "game.example", "https://game.example/path")
         ),
         ({"HEREABOUTS_PASSWORD_WORKERS": "0"}, "password_workers: expected more than 0, got 0"),
+        ({"HEREABOUTS_POSITION_GRID": "0.0001"}, "position_grid: expected 0, or 0.001 or more, got 0.0001"),
+        ({"HEREABOUTS_MAX_SPEED": "-1"}, "max_speed: expected a number from 0 up, got -1.0"),
         ({"HEREABOUTS_RETENTION_DAYS": "-1"}, "retention_days: expected a number from 0 up, got -1"),
         ({"HEREABOUTS_LAND_RETENTION_DAYS": "-2"}, "land_retention_days: expected a number from -1 up, got -2"),
         ({"HEREABOUTS_RATE_LIMITS": "yes"}, "rate_limits: expected on or off, got 'yes'"),
