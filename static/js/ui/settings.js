@@ -2,7 +2,7 @@
 
 import { inWords } from '../app/words.js';
 import { Dialog } from './dialog.js';
-import { html, useApp, useState } from './html.js';
+import { html, useApp, useEffect, useState } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar, Field, Switch } from './parts.js';
 
@@ -16,6 +16,7 @@ export function SettingsDialog({ onClose }) {
     <${Dialog} title="Settings" onClose=${onClose} class="settings">
       <${Profile} />
       <${Appearance} />
+      <${Calls} />
       <${Blocked} />
       <${Password} />
       <section>
@@ -64,6 +65,23 @@ function Appearance() {
         checked=${user.share_location ?? true} onChange=${flip('share_location')} />
       <${Switch} id="invisible" label="Invisible" hint="You appear in no list, and to everybody as offline"
         checked=${user.invisible ?? false} onChange=${flip('invisible')} />
+    </section>`;
+}
+
+function Calls() {
+  const app = useApp();
+  const { signal } = app.hereabouts;
+  const [relay, setRelay] = useState(null); // whether the server has one, once that is known
+  useEffect(() => {
+    app.attempt(async () => setRelay(await signal.hasRelay()));
+  }, []);
+  return html`
+    <section>
+      <h3>Calls</h3>
+      <${Switch} id="hide-address" label="Hide my address" hint="Calls go through a relay: those you talk to do not learn your IP address. From the next call on, in this browser"
+        checked=${signal.relayOnly} onChange=${({ target }) => app.hideAddress(target.checked)} />
+      ${signal.relayOnly && relay === false && html`
+        <p class="warning" role="status" data-testid="no-relay">This server has no relay (TURN). While your address is hidden, you can neither call nor answer.</p>`}
     </section>`;
 }
 
