@@ -45,7 +45,7 @@ function Profile() {
   }
   return html`
     <section>
-      <div class="profile"><${Avatar} id=${user.id} name=${user.display_name || user.username} size="large" /><span>@${user.username}</span></div>
+      <div class="profile"><${Avatar} id=${user.id} name=${app.people.name(user.id)} size="large" /><span>@${user.username}</span></div>
       <form class="inline" onSubmit=${save} novalidate>
         <${Field} id="display-name" name="display_name" label="Name that others see" defaultValue=${user.display_name} maxlength="64"
           error=${error} data-testid="settings-display-name" />
