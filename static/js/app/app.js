@@ -9,6 +9,7 @@ import { callEnding, inWords } from './words.js';
 import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
+const MOST_NOTICES = 4; // a caller who rings on and on should not paper the page with them
 const RELAY_KEY = 'hereabouts.relay_only'; // of this browser: it is its address
 const RETRY_MS = 4_000;
 const LETTER_MS = 70; // and so much longer for a long one
@@ -104,7 +105,7 @@ export class App extends Emitter {
   /** Says something in passing, in words, for a few seconds. */
   notice(text, tone = 'info') {
     const notice = { id: ++this.#lastNotice, text, tone };
-    this.set({ notices: [...this.notices, notice] });
+    this.set({ notices: [...this.notices, notice].slice(-MOST_NOTICES) });
     setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }),
       Math.max(NOTICE_MS, text.length * LETTER_MS));
   }

@@ -96,7 +96,7 @@ function Blocked() {
         ${ids.map((id) => html`
           <li key=${id} class="row">
             <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
-            <span class="row-text">${app.people.name(id)}</span>
+            <span class="row-text"><span>${app.people.name(id)}</span></span>
             <button type="button" class="link" onClick=${() => app.attempt(() => app.people.unblock(id))}>Unblock</button>
           </li>`)}
       </ul>
