@@ -17,6 +17,17 @@ from server.node import Node
 
 CODES: Final = {status: code for code, status in reversed(STATUS.items())}
 
+# For whatever is no page: if a browser takes it for one, it may do nothing. Pages have policies of their own.
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+# A year of this name alone: what else stands under the domain is for its owner to say.
+STRICT_TRANSPORT: Final = "max-age=31536000"
+
 # How far apart the clients of a stopping server are sent: they come back one after another.
 RESTART_SPREAD_SECONDS: Final = 10.0
 
@@ -35,10 +46,12 @@ class Base(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
         if hasattr(self, "request_id"):  # Tornado calls this first, before `initialize`
             self.set_header("X-Request-Id", self.request_id)
+            if self.is_secure:  # a browser would ignore it from anywhere else (RFC 6797 §8.1)
+                self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
 
     def _request_summary(self) -> str:
         # Tornado's has the query string, and that can hold a token.
@@ -93,6 +106,13 @@ class Base(RequestHandler):
     def is_secure(self) -> bool:
         """Whether the caller speaks TLS: behind a proxy that is trusted, what that says of its other side."""
         if is_among(self.request.remote_ip or "", self.node.settings.proxies):
+            return self.request.headers.get("X-Forwarded-Proto") == "https"
+        return self.request.protocol == "https"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came by TLS; behind a proxy that is trusted, what it says of the client's side of it."""
+        if self.request.remote_ip in self.node.settings.trusted_proxies:
             return self.request.headers.get("X-Forwarded-Proto") == "https"
         return self.request.protocol == "https"
 

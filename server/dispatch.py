@@ -88,9 +88,10 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
         requests.CallReject: Row(calls.reject),
         requests.CallHangup: Row(calls.hang_up),
         requests.CallRejoin: Row(calls.rejoin),
-        requests.Offer: Row(calls.describe),
-        requests.Answer: Row(calls.describe),
-        requests.IceCandidate: Row(calls.candidate, 0.5),
+        # By their size: what one side may send at once must not overflow the buffer of the other, who may be slow.
+        requests.Offer: Row(calls.describe, 10),
+        requests.Answer: Row(calls.describe, 10),
+        requests.IceCandidate: Row(calls.candidate),
         requests.Ping: Row(renewal.ping, 0.5),
         requests.RenewToken: Row(renewal.renew, 2),
     }

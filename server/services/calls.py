@@ -17,6 +17,7 @@ from server.codec import encode, plain
 from server.errors import ApiError, forbidden, invalid
 from server.hub import Connection, Hub
 from server.ids import new_id
+from server.limits import Throttle
 from server.protocol import requests
 from server.protocol.shapes import CallStatsShape
 from server.settings import Settings
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from server.services.proximity import Proximity
 
 KNOWN_DISTANCE: Final = 50.0
+CALL_RATE: Final = (
+    0.2  # calls a second that one user may start, from all their connections: a phone is no alarm
+)
+CALL_BURST: Final = 10.0  # at once: a mistaken tap, a redial, a connection that does not hold
 CANDIDATE_BYTES: Final = 2048
 SDP_BYTES: Final = 32_768
 
@@ -55,6 +60,7 @@ class Calls:
         self._clock = clock
         self._book = CallBook(settings.ring_seconds, settings.rejoin_seconds)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._started = Throttle(CALL_RATE, CALL_BURST) if settings.rate_limits else None
 
     # Connections
 
@@ -81,6 +87,8 @@ class Calls:
         if caller == callee:
             raise invalid("one cannot call oneself")
         if not self._book.rings(callee, caller):  # whom one answers is there, also one who is hidden
+            if self._started and (wait := self._started.take(caller, self._clock.monotonic())):
+                raise ApiError("rate_limited", "too many calls; wait a moment", retry_after=round(wait, 3))
             await self._check_reachable(caller, callee)
         if connection.closed:
             return  # gone while we looked: nobody would hang up

@@ -8,13 +8,16 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tornado.websocket import WebSocketClosedError
 
 from handlers.socket import SocketConnection
 from server.clock import Clock
+from server.settings import Settings
 from tests.harness import Person, Server, Socket
 
 NewServer = Callable[..., Server]
@@ -574,6 +577,69 @@ async def test_the_sizes_of_what_is_passed_on(server: Server) -> None:
         error = await hers.ask("error", type=kind, call_id=call_id, **over)
         assert error["code"] in ("too_large", "invalid_message")
     await his.quiet()
+
+
+def biggest(kind: str, call_id: str) -> dict[str, Any]:
+    """A request to pass something on, as big as may be."""
+    if kind == "ice_candidate":
+        room = 2048 - len(json.dumps({"candidate": ""}, separators=(",", ":")))
+        return {"type": kind, "call_id": call_id, "candidate": {"candidate": "c" * room}}
+    return {"type": kind, "call_id": call_id, "sdp": "s" * 32_768}
+
+
+@pytest.mark.parametrize(("kind", "cost"), [("ice_candidate", 1), ("offer", 10), ("answer", 10)])
+async def test_a_flood_of_signals_ends_the_one_who_sends_it_and_does_not_drown_the_other(
+    new_server: NewServer, kind: str, cost: int
+) -> None:
+    """What the cost lets through reaches the other side, and is less than waits there for a slow reader; the rest
+    is refused, and then the sender's connection is closed. The other side is told, and may go on."""
+    defaults = Settings()
+    async with new_server(
+        rate_limits=True, request_rate=0.001, request_burst=defaults.request_burst, flood_refusals=30
+    ) as server:
+        _, bob, hers, his = await pair(server)
+        call_id = await talk(hers, his, bob)
+        setup = 5  # call_initiate
+        most = int((defaults.request_burst - setup) // cost)
+        signal = json.dumps(biggest(kind, call_id))
+        with suppress(WebSocketClosedError):
+            for _ in range(most + 40):
+                await hers.send_raw(signal)
+        assert (await hers.ended())[0] == 4029
+        refused = hers.taken("error")
+        assert {error["code"] for error in refused} == {"rate_limited"}
+        assert len(refused) == 30 and all(error["retry_after"] > 0 for error in refused)
+        await his.next("peer_reconnecting", call_id=call_id)
+        passed = his.taken(kind)
+        assert len(passed) == most
+        assert sum(len(json.dumps(event)) for event in passed) < defaults.buffer_bytes
+        await his.ask("call_ended", type="call_hangup", call_id=call_id)
+        await his.quiet()
+
+
+async def test_nobody_makes_a_phone_ring_on_and_on(new_server: NewServer) -> None:
+    """From the eleventh call at once on a caller is told to wait, on every connection; the phone does not ring. Others
+    may call meanwhile, the one who was called may call back, and after the wait the caller may again."""
+    async with new_server(rate_limits=True) as server:
+        ann, bob, hers, his = await pair(server)
+        for _ in range(10):
+            call_id = await ring(hers, his, bob)
+            await hers.ask("call_ended", type="call_hangup", call_id=call_id)
+            await his.next("call_ended")
+        for socket in (hers, await ann.signal()):
+            refusal = await socket.refused(
+                "rate_limited", type="call_initiate", callee_id=bob.id, call_type="audio"
+            )
+            assert 4 < refusal["retry_after"] <= 5
+        await his.quiet()
+        call_id = await ring(his, hers, ann)
+        # Calling the one who calls is answering.
+        await hers.ask("call_started", type="call_initiate", callee_id=bob.id, call_type="audio")
+        await his.next("call_started", call_id=call_id)
+        await his.ask("call_ended", type="call_hangup", call_id=call_id)
+        await hers.next("call_ended", call_id=call_id)
+        server.clock.advance(6)
+        await ring(hers, his, bob)
 
 
 async def test_a_call_that_is_not_ones_own_is_not_found(server: Server) -> None:
