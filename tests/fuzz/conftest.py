@@ -1,12 +1,13 @@
 """How long there is, and how many inputs were tried.
 
 Without FUZZ_SECONDS each test does one short round, as part of `make test`; with it, as under `make fuzz`, rounds
-until so many seconds are over.
+until its third of so many seconds is over.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from time import monotonic
 
@@ -15,6 +16,10 @@ from tornado.ioloop import IOLoop
 
 from tests.fuzz import footprint
 from tests.harness import Server
+
+TESTS = 3  # which share the time
+# There are wheels of atheris for Linux.
+collect_ignore = [] if sys.platform == "linux" else ["test_frame_parser.py"]
 
 _tried: pytest.StashKey[dict[str, int]] = pytest.StashKey()
 
@@ -39,7 +44,7 @@ class Budget:
 
 @pytest.fixture
 def budget(request: pytest.FixtureRequest) -> Iterator[Budget]:
-    budget = Budget(float(os.environ.get("FUZZ_SECONDS", "0")))
+    budget = Budget(float(os.environ.get("FUZZ_SECONDS", "0")) / TESTS)
     yield budget
     request.config.stash.setdefault(_tried, {}).update(budget.tried)
 

@@ -23,8 +23,13 @@ KNOWN: Final = {
 }
 PLACE: Final = re.compile(r"@(\d+)")
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-scalars |= st.text(max_size=10)
+scalars: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=10),
+)
 junk = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -55,7 +60,8 @@ def _spoilt(request: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
 
 
 def _struct(info: inspect.StructType) -> st.SearchStrategy[dict[str, Any]]:
-    needed, optional = {}, {}
+    needed: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
     for field in info.fields:
         if field.name == "ref":
             continue  # the sender's, to find the answer
@@ -87,8 +93,9 @@ def _of(info: inspect.Type, name: str) -> st.SearchStrategy[Any]:
         least, most = info.ge or 0, info.le or 100
         return st.integers(0, 20) | st.sampled_from([least, most])
     if isinstance(info, inspect.FloatType):
-        least, most = info.ge if info.ge is not None else 0.001, info.le if info.le is not None else 1000
-        return st.floats(least, most) | st.sampled_from([float(least), float(most), 5.0])
+        low = 0.001 if info.ge is None else float(info.ge)
+        high = 1000.0 if info.le is None else float(info.le)
+        return st.floats(low, high) | st.sampled_from([low, high, 5.0])
     assert isinstance(info, inspect.StrType), info
     if info.pattern is not None:
         return st.from_regex(r"[A-Za-z0-9_.\-]{3,10}", fullmatch=True)

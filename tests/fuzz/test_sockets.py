@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
 
 from handlers.rest import BASE_PATH
 from server.apidocs import asyncapi
@@ -30,7 +31,7 @@ from tests.server.documents import closed, resolve
 
 PEOPLE = 3
 STEPS = 30
-EXAMPLES = 30  # of a round
+EXAMPLES = 15  # of a round
 T = TypeVar("T")
 REF = "this one"
 # Where all is well with them, they go to others, and that is all.
@@ -51,6 +52,7 @@ BROKEN = st.sampled_from(
         (client_frame(TEXT, b"{", fin=False) + client_frame(TEXT, b"}"), 1002),
     ]
 )
+BABBLE = st.tuples(st.text(max_size=100) | st.binary(max_size=100), st.none())
 
 
 def test_whatever_is_said(server: Server, io_loop: IOLoop, budget: Budget) -> None:
@@ -66,10 +68,10 @@ def test_whatever_is_said(server: Server, io_loop: IOLoop, budget: Budget) -> No
     run_state_machine_as_test(
         crowd, settings=settings(run, max_examples=1)
     )  # what is kept for good is made now
-    io_loop.run_sync(partial(footprint.is_idle, server))
+    footprint.is_idle(server, io_loop)
     before = footprint.of(server)
     budget.spend(lambda: run_state_machine_as_test(crowd, settings=run))
-    io_loop.run_sync(partial(footprint.settles_at, server, before))
+    footprint.settles_at(server, io_loop, before)
 
 
 class Crowd(RuleBasedStateMachine):
@@ -101,13 +103,15 @@ class Crowd(RuleBasedStateMachine):
         self.chats = [await person.chat() for person in self.people]
         self.signals = [await person.signal() for person in self.people]
 
-    @rule(who=people, request=requests(ChatRequest))
-    def chat(self, who: int, request: dict[str, Any]) -> None:
-        self.wait(self._say, "chat", self.chats[who], request)
+    @rule(who=people, said=st.lists(requests(ChatRequest), min_size=1, max_size=5))
+    def chat(self, who: int, said: list[dict[str, Any]]) -> None:
+        for request in said:
+            self.wait(self._say, "chat", self.chats[who], request)
 
-    @rule(who=people, request=requests(SignalRequest))
-    def signal(self, who: int, request: dict[str, Any]) -> None:
-        self.wait(self._say, "signal", self.signals[who], request)
+    @rule(who=people, said=st.lists(requests(SignalRequest), min_size=1, max_size=5))
+    def signal(self, who: int, said: list[dict[str, Any]]) -> None:
+        for request in said:
+            self.wait(self._say, "signal", self.signals[who], request)
 
     async def _say(self, channel: str, socket: Socket, request: dict[str, Any]) -> None:
         """The request, and what it is answered; a ping, where there may be nothing but an error."""
@@ -127,9 +131,18 @@ class Crowd(RuleBasedStateMachine):
                 self.known["calls"].append(event["call_id"])
         socket.events.clear()
 
-    @rule(who=people, text=st.text(max_size=100) | st.binary(max_size=100))
-    def babble(self, who: int, text: str | bytes) -> None:
-        self.wait(self._babble, self.chats[who], text)
+    @rule(who=people, is_chat=st.booleans(), how=BABBLE | BROKEN | st.sampled_from(["vanish", "come again"]))
+    def disturb(self, who: int, is_chat: bool, how: Any) -> None:
+        """Anything in a frame; what is no frame; an end without a word; or one more socket, which says nothing."""
+        sockets = self.chats if is_chat else self.signals
+        if how == "vanish":
+            self.wait(self._vanish, who, is_chat)
+        elif how == "come again":
+            self.wait(self.people[who].chat if is_chat else self.people[who].signal)
+        elif how[1] is None:
+            self.wait(self._babble, sockets[who], how[0])
+        else:
+            self.wait(self._break, who, is_chat, *how)
 
     async def _babble(self, socket: Socket, text: str | bytes) -> None:
         self.budget.count("frames of anything")
@@ -137,33 +150,19 @@ class Crowd(RuleBasedStateMachine):
         await socket.next("error", code="invalid_message")
         await socket.ask("pong", type="ping")
 
-    @rule(who=people, is_chat=st.booleans(), broken=BROKEN)
-    def break_protocol(self, who: int, is_chat: bool, broken: tuple[bytes, int]) -> None:
-        self.wait(self._break, who, is_chat, *broken)
-
     async def _break(self, who: int, is_chat: bool, data: bytes, code: int) -> None:
         self.budget.count("broken frames")
         sockets = self.chats if is_chat else self.signals
-        await sockets[who].connection.protocol.stream.write(data)
+        await stream_of(sockets[who]).write(data)
         assert (await sockets[who].ended())[0] == code
         sockets[who] = await (self.people[who].chat() if is_chat else self.people[who].signal())
-
-    @rule(who=people, is_chat=st.booleans())
-    def vanish(self, who: int, is_chat: bool) -> None:
-        self.wait(self._vanish, who, is_chat)
 
     async def _vanish(self, who: int, is_chat: bool) -> None:
         """Without a word, and back at once."""
         sockets = self.chats if is_chat else self.signals
-        sockets[who].connection.protocol.stream.close()
+        stream_of(sockets[who]).close()
         await sockets[who].close()
         sockets[who] = await (self.people[who].chat() if is_chat else self.people[who].signal())
-
-    @rule(who=people, more=st.integers(1, 3))
-    def crowd_in(self, who: int, more: int) -> None:
-        """Further sockets of the same person, which say nothing."""
-        for _ in range(more):
-            self.wait(self.people[who].chat)
 
     def teardown(self) -> None:
         if hasattr(self, "people"):
@@ -178,6 +177,12 @@ class Crowd(RuleBasedStateMachine):
         for socket in self.server._sockets:
             await socket.close()
         self.server._sockets.clear()
+
+
+def stream_of(socket: Socket) -> IOStream:
+    protocol = socket.connection.protocol
+    assert protocol is not None and protocol.stream is not None
+    return protocol.stream
 
 
 def any_with_ref(socket: Socket) -> bool:
