@@ -32,7 +32,7 @@ fuzz: $(VENV)/.installed-dev ## random and nearly right input for long, and how 
 check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE) tests/harness.py
+	$(BIN)/mypy $(CODE) tests/harness.py tests/supply.py tests/fuzz
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
 

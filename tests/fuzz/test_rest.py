@@ -24,7 +24,7 @@ from tests.fuzz import footprint
 from tests.fuzz.conftest import Budget
 from tests.harness import Server
 
-EXAMPLES = 300  # of a round
+EXAMPLES = 200  # of a round
 ENDING = {"logout", "erase_me", "change_password"}  # a token is good for one of these
 # Of schemathesis' own. Not that what the document allows is accepted: a schema does not say all there is to say.
 CHECKS = [
