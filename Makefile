@@ -14,7 +14,7 @@ CODE := server handlers storage spatial client run.py
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-quick format lock clean
+.PHONY: help run test check bench bench-quick fuzz format lock sbom audit clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -26,10 +26,13 @@ test: $(VENV)/.installed-dev ## install what tests need, then run all of them
 	@sh tests/install_programs.sh
 	$(BIN)/python -m pytest
 
+fuzz: $(VENV)/.installed-dev ## random and nearly right input for long, and how much was tried (SECONDS=180)
+	FUZZ_SECONDS=$(or $(SECONDS),180) $(BIN)/python -m pytest tests/fuzz
+
 check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE) tests/harness.py
+	$(BIN)/mypy $(CODE) tests/harness.py tests/supply.py tests/fuzz
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
 
@@ -51,8 +54,17 @@ lock: ## pin anew what the three requirements*.in name, with the hashes of every
 			--custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit; \
 	done
 
+sbom: $(VENV)/.installed ## what the server is made of, as CycloneDX: sbom.json
+	@$(BIN)/python -m tests.supply > sbom.json
+
+audit: ## known advisories on what is pinned (asks PyPI); fails too where it cannot be asked
+	$(PYTHON) -m venv --clear .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
+	for name in requirements requirements-dev; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$name.txt || exit; \
+	done
+
 clean: ## remove .venv and what tools left; the data folder stays
-	rm -rf $(VENV) $(BENCH) .bench bench/peers/node_modules .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
+	rm -rf $(VENV) $(BENCH) .bench bench/peers/node_modules .venv-lock .venv-audit .fuzz sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-output
 
 $(BIN)/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

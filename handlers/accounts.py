@@ -118,7 +118,7 @@ ROUTES = [
     Route("GET", "/users", find_user, "A user by exact name", shapes.UserShape, query=rest.FindUser, errors=("not_found",)),
     Route("GET", "/users/{user_id}", user, "A user", shapes.UserShape, errors=("not_found",)),
     Route("PUT", "/users/{user_id}/block", block, "Block a user", status=204, errors=("not_found",)),
-    Route("DELETE", "/users/{user_id}/block", unblock, "Unblock a user", status=204),
+    Route("DELETE", "/users/{user_id}/block", unblock, "Unblock a user", status=204, errors=("not_found",)),
     Route("GET", "/webrtc/ice-servers", ice_servers, "STUN and TURN servers for calls", shapes.IceServersShape),
     Route(
         "GET", "/webrtc/active-calls", active_calls, "How many calls there are", shapes.CallStatsShape,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from asyncio import Future
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,6 +34,9 @@ STRICT_TRANSPORT: Final = "max-age=31536000"
 RESTART_SPREAD_SECONDS: Final = 10.0
 
 MOST_ORIGIN: Final = 200  # characters of a refused one that are logged: it is whatever its sender likes
+# A caller that has not read its answer, or 64 KiB of a file, by then is hung up on: on the slowest of mobile
+# networks it would have.
+ANSWER_SECONDS: Final = 60.0
 
 
 class Base(RequestHandler):
@@ -141,6 +146,15 @@ class Base(RequestHandler):
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         return encode(body)
+
+    def flush(self, include_footers: bool = False) -> Future[None]:
+        """Tornado's, which would wait for ever for one that does not read."""
+        written = super().flush(include_footers)
+        stream = self.request.connection.stream  # type: ignore[union-attr]
+        if stream is not None and stream.writing():
+            timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, stream.close)
+            written.add_done_callback(lambda written: timer.cancel())
+        return written
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado itself refuses (a bad method, a bad path): same body, its own status."""

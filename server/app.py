@@ -25,8 +25,16 @@ from server.settings import BadSetting, Settings
 from storage.errors import StorageError
 from storage.store import Store
 
-# Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`.
-HARD_BODY_BYTES: Final = 1_048_576
+# Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`: pages and sockets take none,
+# and Tornado would look for a form in it.
+HARD_BODY_BYTES: Final = 1_024
+# A request's line and headers together: several times a token.
+HEADER_BYTES: Final = 16_384
+# From a connection's opening, or the request before, to the end of the headers: the handshake of TLS, headers
+# that trickle, and idleness. A descriptor each; Tornado's default is an hour.
+HEADER_SECONDS: Final = 20.0
+# From there to the end of the body: 64 KiB over the slowest of mobile networks.
+BODY_SECONDS: Final = 20.0
 LAG_SECONDS: Final = 0.5
 # The shares of the time that stopping may take: until what was asked is answered, until the sockets have
 # closed (`handlers.wire.CLOSE_SECONDS` by default); the rest is for what they leave to be written.
@@ -64,14 +72,13 @@ class App:
             log_function=_log_request,
             compress_response=False,
         )
-        # Idle and half-sent requests cost a descriptor each: Tornado's defaults are an hour.
         self._server = HTTPServer(
             application,
             ssl_options=_tls(settings),
             max_body_size=HARD_BODY_BYTES,
-            max_header_size=16_384,
-            idle_connection_timeout=75,
-            body_timeout=30,
+            max_header_size=HEADER_BYTES,
+            idle_connection_timeout=HEADER_SECONDS,
+            body_timeout=BODY_SECONDS,
         )
         try:
             listening = bind_sockets(settings.port, settings.host, backlog=LISTEN_BACKLOG, reuse_port=False)
