@@ -114,13 +114,6 @@ class Base(RequestHandler):
             return self.request.headers.get("X-Forwarded-Proto") == "https"
         return self.request.protocol == "https"
 
-    @property
-    def is_secure(self) -> bool:
-        """Whether the client came by TLS; behind a proxy that is trusted, what it says of the client's side of it."""
-        if self.request.remote_ip in self.node.settings.trusted_proxies:
-            return self.request.headers.get("X-Forwarded-Proto") == "https"
-        return self.request.protocol == "https"
-
     def restart_delay(self) -> float:
         return random.uniform(0.5, RESTART_SPREAD_SECONDS)
 
