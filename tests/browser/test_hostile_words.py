@@ -34,7 +34,7 @@ Object.defineProperty(window, 'fired', { get() {}, set(value) { console.error('f
 
 # What stands outside of its box, holds an open mark of direction, or is a sentence of ours that is turned around.
 ASTRAY = r"""() => {
-  const BOXES = '.dialog, .menu, .notice, .incoming, .call-panel, .land-label, .bubble, .side, .chat, .row, .chat-head, .avatar';
+  const BOXES = 'html, .dialog, .menu, .notices, .notice, .incoming, .call-panel, .land-label, .bubble, .side, .chat, .row, .chat-head, .avatar';
   const found = [];
   const say = (what, node) => found.push(`${what}: ${JSON.stringify(node.textContent.slice(0, 80))} in ${node.parentElement.outerHTML.slice(0, 120)}`);
   for (const element of document.querySelectorAll('*')) {
@@ -57,7 +57,8 @@ ASTRAY = r"""() => {
         if (overflowX !== 'visible') [left, right] = [Math.max(left, box.left), Math.min(right, box.right)];
         if (overflowY !== 'visible') [top, bottom] = [Math.max(top, box.top), Math.min(bottom, box.bottom)];
         if (!around.matches(BOXES) || left >= right || top >= bottom) continue;
-        if (left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1) say(`out of ${around.className}`, node);
+        const ends = around.matches('html, .notices') ? [-Infinity, Infinity] : [box.top - 1, box.bottom + 1];
+        if (left < box.left - 1 || right > box.right + 1 || top < ends[0] || bottom > ends[1]) say(`out of ${around.className}`, node);
       }
     }
     if (element.matches('.notice')) {
