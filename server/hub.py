@@ -20,7 +20,17 @@ from server.outbox import Batch
 class Connection(ABC):
     """One socket of one user, as the services see it: a port, which `handlers.socket` implements."""
 
-    __slots__ = ("closed", "expires_at", "heard_at", "id", "login_id", "opened_at", "rooms", "user_id")
+    __slots__ = (
+        "closed",
+        "expires_at",
+        "heard_at",
+        "id",
+        "login_id",
+        "opened_at",
+        "rooms",
+        "since",
+        "user_id",
+    )
 
     def __init__(self, id: str, user_id: str, login_id: str, expires_at: int, now: int) -> None:
         self.id = id
@@ -30,6 +40,8 @@ class Connection(ABC):
         self.opened_at = now
         self.heard_at = now
         self.rooms: set[str] = set()
+        # The `seq` from which on it gets, or has got, every message of a room.
+        self.since: dict[str, int] = {}
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property

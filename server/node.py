@@ -25,6 +25,7 @@ from server.services.people import People
 from server.services.presence import Presence
 from server.services.proximity import Proximity
 from server.services.renewal import Renewal
+from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
 from server.services.tokens import Claims, Tokens
@@ -78,6 +79,15 @@ class Node:
             clock,
             self.metrics,
             self.recent,
+            store.deletions,
+        )
+        resuming = Resuming(
+            self.rooms,
+            self.messages,
+            self.people,
+            store.writer,
+            store.deletions,
+            buffer_bytes=settings.buffer_bytes,
         )
         self.proximity = Proximity(self.lands, self.people)
         self.presence = Presence(
@@ -102,7 +112,7 @@ class Node:
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
 
-        chat_rows = chat_table(self.rooms, self.sessions, self.messages, self.proximity, renewal)
+        chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
         self.chat_dispatcher = Dispatcher(chat_rows, requests.ChatRequest, settings, self.metrics)
         signal_rows = signal_table(self.calls, renewal)
         self.signal_dispatcher = Dispatcher(signal_rows, requests.SignalRequest, settings, self.metrics)

@@ -16,8 +16,8 @@ from typing import Final
 
 from storage.records import Message
 
-# Of one room: more than the largest page, 200.
-RUN: Final = 256
+# Of one room: more than anybody is replayed who comes back, 1,000, and than the largest page.
+RUN: Final = 1_024
 # Of one message, besides its text: the record, its ids, its place.
 _OVERHEAD: Final = 500
 
@@ -46,10 +46,14 @@ class Recent:
 
     def fill(self, page: Sequence[Message]) -> None:
         """A room's newest messages, newest first, the first of them being the newest that was told."""
-        if not page or page[0].session_id in self._runs:
+        room_id = page[0].session_id if page else ""
+        held = self._runs.get(room_id)
+        if not page or (held is not None and len(held) >= len(page)):
             return
+        self.size -= sum(map(_size, held or ()))
         run = deque(reversed(page[:RUN]))
-        self._runs[page[0].session_id] = run
+        self._runs[room_id] = run
+        self._runs.move_to_end(room_id)
         self.size += sum(map(_size, run))
         self._shrink()
 

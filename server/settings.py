@@ -114,7 +114,7 @@ class Settings:
     )
     recent_bytes: int = setting(
         67_108_864,
-        "memory for the newest messages of rooms, read from there: 256 each of some 400 lively rooms",
+        "memory for the newest messages of rooms, read from there: 1,024 each of some 100 lively rooms",
     )
     requests_in_flight: int = setting(
         64, "messages of one socket that may await their commit before it is read on"

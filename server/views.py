@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from server.clock import rfc3339
 from server.protocol.shapes import DeletedShape, LandShape, MemberShape, MeShape, MessageShape, UserShape
@@ -44,13 +45,22 @@ def message_shape(message: Message, senders: Mapping[str, User]) -> MessageShape
     if message.content is None:
         return {"id": message.id, "room_id": message.session_id, "seq": message.seq, "deleted": True}
     sender = senders.get(message.sender_id)
+    return _message(message, sender.id if sender else None, sender.username if sender else None)
+
+
+def message_event(message: Message, sender_id: str | None, username: str | None) -> dict[str, Any]:
+    """A `message`, the same when it is said and when it is replayed."""
+    return {"type": "message", **_message(message, sender_id, username)}
+
+
+def _message(message: Message, sender_id: str | None, username: str | None) -> MessageShape:
     shape: MessageShape = {
         "id": message.id,
         "room_id": message.session_id,
         "seq": message.seq,
-        "sender_id": sender.id if sender else None,
-        "sender_username": sender.username if sender else None,
-        "content": message.content,
+        "sender_id": sender_id,
+        "sender_username": username,
+        "content": message.content or "",
         "created_at": rfc3339(message.created_at),
     }
     if message.client_id is not None:

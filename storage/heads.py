@@ -7,7 +7,7 @@ writer alone moves heads; `head` may be asked by anyone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -16,6 +16,7 @@ from storage.errors import SessionGone
 from storage.lru import Lru
 from storage.messages import Messages, newest_message
 from storage.records import Message
+from storage.together import Together
 
 # A head of 200 bytes; the one used last cannot fall out while another read is under way.
 _KEPT = 50_000
@@ -38,6 +39,7 @@ class Heads:
         self._messages = messages
         self._tell = tell
         self._heads: Lru[str, _Head] = Lru(_KEPT)
+        self._loads = Together(self._load)
         # Where a commit's outcome is unknown. Kept apart, so that none is evicted with its doubt.
         self._doubted: dict[str, _Head] = {}
 
@@ -51,9 +53,7 @@ class Heads:
 
     async def head(self, session_id: str) -> int:
         """Raises SessionGone."""
-        if self._get(session_id) is None:
-            await self._load([session_id])
-        if (head := self._get(session_id)) is None:
+        if (head := self._get(session_id) or await self._loads.get(session_id)) is None:
             raise SessionGone(session_id)
         return head.seq
 
@@ -106,16 +106,21 @@ class Heads:
     def _get(self, session_id: str) -> _Head | None:
         return self._doubted.get(session_id) or self._heads.get(session_id)
 
-    async def _load(self, session_ids: list[str]) -> None:
+    async def _load(self, session_ids: Collection[str]) -> dict[str, _Head]:
+        found: dict[str, _Head] = {}
         for session_id, seq in (await self._read(session_ids)).items():
             # Whoever was faster may have moved it already.
-            if self._get(session_id) is None:
-                self._heads.put(session_id, _Head(seq, monotonic()))
+            head = self._get(session_id)
+            if head is None:
+                head = _Head(seq, monotonic())
+                self._heads.put(session_id, head)
+            found[session_id] = head
+        return found
 
-    async def _read(self, session_ids: list[str]) -> dict[str, int]:
+    async def _read(self, session_ids: Collection[str]) -> dict[str, int]:
         """The stored head of each session there is: its own word, or its newest message if that is newer."""
         pipeline = [
-            {"$match": {"_id": {"$in": session_ids}, "key": {"$exists": True}}},
+            {"$match": {"_id": {"$in": list(session_ids)}, "key": {"$exists": True}}},
             {"$project": {"last_seq": 1}},
             *newest_message({"seq": 1}),
         ]

@@ -6,7 +6,7 @@ The only place besides the writer that knows how a message's document looks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bson.binary import Binary
@@ -16,11 +16,14 @@ from storage.cipher import DataKeys, SessionCipher
 from storage.driver import Database, Document
 from storage.errors import SessionGone, StorageError, Tampered
 from storage.records import Message, NewMessage, SessionKind
+from storage.together import Together
 
 log = logging.getLogger("hereabouts.storage.messages")
 
 _KINDS: tuple[SessionKind, ...] = ("land", "private", "group")
 _PURGED_AT_ONCE = 1_000
+_TAILS_AT_ONCE = 1_000  # messages
+_NEWEST_FIRST: list[dict[str, Any]] = [{"$sort": {"seq": -1}}]
 
 
 class Messages:
@@ -29,6 +32,7 @@ class Messages:
         self._messages = database["messages"]
         self._sessions = database["sessions"]
         self._keys = keys
+        self._tails = Together(self._read_tails)
 
     async def page(
         self, session_id: str, *, before: int | None = None, after: int | None = None, limit: int
@@ -49,12 +53,18 @@ class Messages:
             document = await self._messages.find_one({"_id": message_id, "session": session_id})
         return None if document is None else (await self._opened([document]))[0]
 
-    async def delete(self, session_id: str, message_id: str) -> bool:
-        """Its ciphertext goes, the record that it was sent stays. Of many calls, True for the one that did it."""
-        undeleted = {"_id": message_id, "session": session_id, "body": {"$exists": True}}
+    async def delete(self, session_id: str, message_id: str, deleted_after: int) -> bool:
+        """Its ciphertext goes; that it was sent stays, with the room's newest `seq` at the time.
+
+        Of many calls, True for the one that did it. A later one may raise `deleted_after`.
+        """
         async with self._database.operation("messages.delete"):
-            result = await self._messages.update_one(undeleted, {"$unset": {"body": ""}})
-        return bool(result.modified_count)
+            before = await self._messages.find_one_and_update(
+                {"_id": message_id, "session": session_id},
+                {"$unset": {"body": ""}, "$max": {"deleted_after": deleted_after}},
+                {"body": 1},
+            )
+        return before is not None and "body" in before
 
     async def newest(self, session_ids: Iterable[str]) -> dict[str, Message]:
         """The newest message of each session that has one."""
@@ -64,6 +74,35 @@ class Messages:
             ).to_list(None)
         messages = await self._opened([session["newest"] for session in found])
         return {message.session_id: message for message in messages}
+
+    async def tail(self, session_id: str, count: int) -> list[Message]:
+        """So many of the newest messages, newest first, read together with what others ask for."""
+        return await self._tails.get((session_id, count)) or []
+
+    async def _read_tails(
+        self, wanted: Collection[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], list[Message]]:
+        by_count: dict[int, list[str]] = {}
+        for session_id, count in wanted:
+            by_count.setdefault(count, []).append(session_id)
+        tails: dict[tuple[str, int], list[Message]] = {}
+        for count, session_ids in by_count.items():
+            # A query's answer stays within a few MB, however long the messages are.
+            at_once = max(1, _TAILS_AT_ONCE // count)
+            for start in range(0, len(session_ids), at_once):
+                part = session_ids[start : start + at_once]
+                async with self._database.operation("messages.tails"):
+                    found = await self._sessions.aggregate(
+                        [
+                            {"$match": {"_id": {"$in": part}}},
+                            {"$project": {"_id": 1}},
+                            lookup([*_NEWEST_FIRST, {"$limit": count}], "newest"),
+                        ]
+                    ).to_list(None)
+                opened = await self._opened([message for session in found for message in session["newest"]])
+                for message in opened:
+                    tails.setdefault((message.session_id, count), []).append(message)
+        return tails
 
     async def originals(self, messages: Sequence[NewMessage]) -> list[Message]:
         """Those stored already that are these, or were sent by the same person under the same client id."""
@@ -117,20 +156,20 @@ class Messages:
 
 def newest_message(project: dict[str, int]) -> list[dict[str, Any]]:
     """Pipeline stages that add to each session its newest message, as the list `newest` of at most one."""
-    pipeline: list[dict[str, Any]] = [{"$sort": {"seq": -1}}, {"$limit": 1}]
-    if project:
-        pipeline.append({"$project": project})
-    return [
-        {
-            "$lookup": {
-                "from": "messages",
-                "localField": "_id",
-                "foreignField": "session",
-                "pipeline": pipeline,
-                "as": "newest",
-            }
+    return [lookup([*_NEWEST_FIRST, {"$limit": 1}, *([{"$project": project}] if project else [])], "newest")]
+
+
+def lookup(pipeline: list[dict[str, Any]], field: str) -> dict[str, Any]:
+    """The pipeline stage that adds to each session those of its messages that `pipeline` leaves."""
+    return {
+        "$lookup": {
+            "from": "messages",
+            "localField": "_id",
+            "foreignField": "session",
+            "pipeline": pipeline,
+            "as": field,
         }
-    ]
+    }
 
 
 def to_document(message: NewMessage, seq: int, body: Binary) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Making an index that is there already costs nothing. Changing one needs a migrat
     lands           _id and the fields of `records.Land`
     sessions        _id, kind, name, members, maker_id, pair, unlisted_for, created_at, last_seq, active_at, key
     marks           session, user, read_seq                      "this session is listed for this user"
-    messages        _id, session, seq, kind, sender, client_id, created_at, body
+    messages        _id, session, seq, kind, sender, client_id, created_at, body, deleted_after
     meta            schema (its version), ping
 """
 
@@ -65,6 +65,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("session", _UP), ("sender", _UP), ("client_id", _UP)],
             unique=True,
             partialFilterExpression={"client_id": {"$exists": True}},
+        ),
+        # What was deleted since somebody was there.
+        IndexModel(
+            [("session", _UP), ("deleted_after", _DOWN)],
+            partialFilterExpression={"deleted_after": {"$exists": True}},
         ),
         # Retention, and the count of a day's messages.
         IndexModel([("kind", _UP), ("created_at", _UP)]),

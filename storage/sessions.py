@@ -7,7 +7,7 @@ everybody it is absent already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
@@ -17,11 +17,13 @@ from storage.cipher import DataKeys
 from storage.driver import Database, Document, Transaction
 from storage.errors import MemberLimit, SessionGone, Unavailable
 from storage.records import Session, SessionKind
+from storage.together import Together
 from storage.writer import MessageWriter
 
 _ALIVE = {"key": {"$exists": True}}
 _NEWEST_FIRST = [("active_at", -1), ("_id", -1)]
 _TRIES = 3
+_Entry = tuple[str, str, int]  # session, user, read_seq
 
 
 class Sessions:
@@ -32,6 +34,9 @@ class Sessions:
         self._messages = database["messages"]
         self._keys = keys
         self._writer = writer
+        # After a restart everybody asks for their rooms at the same time.
+        self._gets = Together(self._get_many)
+        self._entries = Together(self._enter_many)
 
     # Making one
 
@@ -69,10 +74,13 @@ class Sessions:
     # Reading
 
     async def get(self, session_id: str) -> Session | None:
+        return await self._gets.get(session_id)
+
+    async def _get_many(self, session_ids: Collection[str]) -> Mapping[str, Session]:
         await self._writer.settle()
         async with self._database.operation("sessions.get"):
-            document = await self._sessions.find_one({"_id": session_id, **_ALIVE})
-        return None if document is None else _from_document(document)
+            found = await self._sessions.find({"_id": {"$in": list(session_ids)}, **_ALIVE}).to_list(None)
+        return {document["_id"]: _from_document(document) for document in found}
 
     async def page(self, user_id: str, *, before: tuple[int, str] | None, limit: int) -> list[Session]:
         """What is listed for this person, by (active_at, id) descending; `before` is exclusive."""
@@ -194,10 +202,18 @@ class Sessions:
 
     async def enter(self, session_id: str, user_id: str, read_seq: int) -> bool:
         """Makes the mark if there is none; whether it was made."""
+        return await self._entries.get((session_id, user_id, read_seq)) is not None
+
+    async def _enter_many(self, entries: Collection[_Entry]) -> Mapping[_Entry, bool]:
+        """Those whose marks were made."""
+        entries = list(entries)
+        marks = [
+            UpdateOne({"session": session, "user": user}, {"$setOnInsert": {"read_seq": seq}}, upsert=True)
+            for session, user, seq in entries
+        ]
         async with self._database.operation("sessions.enter"):
-            mark = {"session": session_id, "user": user_id}
-            result = await self._marks.update_one(mark, {"$setOnInsert": {"read_seq": read_seq}}, upsert=True)
-        return result.upserted_id is not None
+            result = await self._marks.bulk_write(marks, ordered=False)
+        return {entries[place]: True for place in result.upserted_ids or ()}
 
     async def mark_read(self, session_id: str, user_id: str, seq: int) -> int | None:
         """How far it is read now: never less than before. None if there is no mark."""

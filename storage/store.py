@@ -11,6 +11,7 @@ import warnings
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
 
 from storage.cipher import DataKeys
+from storage.deletions import Deletions
 from storage.driver import Database, Observe, describe
 from storage.errors import MissingKey, Unavailable
 from storage.keyring import Keyring
@@ -38,6 +39,7 @@ class Store:
         self.logins = Logins(database)
         self.lands = Lands(database)
         self.messages = Messages(database, keys)
+        self.deletions = Deletions(database)
         self.writer = MessageWriter(database, keys, self.messages, commit_limit=commit_limit)
         self.sessions = Sessions(database, keys, self.writer)
 

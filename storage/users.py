@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
@@ -32,6 +33,7 @@ class Users:
         self._users = database["users"]
         self._blocks = database["blocks"]
         self._erased = database["erased"]
+        self._gets = Together(self._read)
         self._meetings = Together(self._read_meetings)
 
     async def insert(self, user: User) -> None:
@@ -44,10 +46,14 @@ class Users:
                 raise Duplicate(_field(error)) from None
 
     async def get(self, user_id: str) -> User | None:
-        return await self._find({"_id": user_id})
+        return await self._gets.get(user_id)
 
     async def get_many(self, ids: Iterable[str]) -> dict[str, User]:
-        async with self._database.operation("users.get_many"):
+        found = await asyncio.gather(*(self._gets.get(user_id) for user_id in ids))
+        return {user.id: user for user in found if user is not None}
+
+    async def _read(self, ids: Collection[str]) -> dict[str, User]:
+        async with self._database.operation("users.get"):
             found = await self._users.find({"_id": {"$in": list(ids)}}).to_list(None)
         return {document["_id"]: _from_document(document) for document in found}
 

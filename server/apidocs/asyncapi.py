@@ -45,6 +45,7 @@ BOTH: Final = (
 CHAT: Final = (
     Exchange(requests.JoinRoom, (events.JoinedRoom,), ("not_found",)),
     Exchange(requests.LeaveRoom, (events.LeftRoom,)),
+    Exchange(requests.Resume, (events.Resumed,), ("not_found",)),
     Exchange(requests.SendMessage, (events.MessageAck,), ("not_found", "not_joined", "forbidden")),
     Exchange(requests.Typing, (), ("not_found", "not_joined", "forbidden")),
     Exchange(requests.MarkRead, (events.Read,), ("not_found",)),

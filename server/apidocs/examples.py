@@ -14,6 +14,7 @@ ANN: Final = "0198c0de5a7e7d319f20c0ffee00a001"
 BOB: Final = "0198c0de7b217e11a2d4c0ffee00b0b2"
 ROOM: Final = "0198c0e1d9e070c484f1c0ffee001a2d"
 MESSAGE: Final = "0198c0e3aa147c0bb7a3c0ffee00e556"
+DELETED: Final = "0198c0e2c3d07f4e8a61c0ffee00d31e"
 CALL: Final = "0198c0e5f2c87a6fb3d5c0ffee00ca11"
 SDP: Final = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk4YzBkZSJ9.c2lnbmF0dXJl"
@@ -21,6 +22,7 @@ MOMENT: Final = "2026-03-14T15:09:26.535Z"
 
 BY_NAME: Final[dict[str, Any]] = {
     "access_token": TOKEN,
+    "after_seq": 38,
     "added": [{"user_id": BOB, "username": "bob"}],
     "call_id": CALL,
     "callee_id": BOB,
@@ -36,6 +38,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "connection_id": "0198c0e6031a7b58a9e1c0ffee00c0de",
     "content": "Meet me by the fountain?",
     "credential": "0o2pQ1yyT3Ff0Ew7cH5mB1Zq0n8=",
+    "deleted": [DELETED],
     "display_name": "Bob",
     "duration_seconds": 184.2,
     "expires_in": 900,
@@ -89,7 +92,7 @@ IDS: Final = {
 }
 
 # What would contradict the rest of its example, where it may be left out.
-OMITTED: Final = {"retry_after", "next_after", "member_count"}
+OMITTED: Final = {"retry_after", "room_id", "next_after", "member_count"}
 
 
 def example(schema: Schema, named: dict[str, Schema], field: str = "", owner: str = "") -> Any:

@@ -33,6 +33,24 @@ class JoinedRoom(TypedDict):
     ref: NotRequired[str]
 
 
+class Resumed(TypedDict):
+    """The room is joined, and what was missed has been sent: every message above `after_seq` up to `last_seq`.
+
+    Not so if `complete` is false: then nothing was, as too much was missed. `deleted` names the messages that
+    were deleted meanwhile, and perhaps some more.
+    """
+
+    type: Literal["resumed"]
+    room_id: str
+    kind: Literal["land", "private", "group"]
+    members: list[MemberShape]
+    member_count: int
+    last_seq: int
+    complete: bool
+    deleted: list[str]
+    ref: NotRequired[str]
+
+
 class LeftRoom(TypedDict):
     """The room is left: on request, or because the land no longer lets the user in."""
 
@@ -192,13 +210,14 @@ class PresenceUpdate(TypedDict):
 
 
 class Error(TypedDict):
-    """A request was refused and did nothing. The connection goes on."""
+    """A request was refused and did nothing; with `room_id`, a `resume` as far as that room goes."""
 
     type: Literal["error"]
     code: ErrorCode
     message: str
     ref: NotRequired[str]
     retry_after: NotRequired[float]
+    room_id: NotRequired[str]
 
 
 class CallInitiated(TypedDict):
@@ -312,7 +331,7 @@ class IceCandidateEvent(TypedDict):
 
 
 CHAT_EVENTS = (
-    Connected, JoinedRoom, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
+    Connected, JoinedRoom, Resumed, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
     LocationUpdated, NearbyUsers, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
 )  # fmt: skip
 SIGNAL_EVENTS = (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from server.protocol import limits as L
 
@@ -27,6 +29,23 @@ class LeaveRoom(Request, tag="leave_room"):
     """Leave a room; the session stays. Leaving a room that was not joined succeeds."""
 
     room_id: L.Id
+
+
+class Missed(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A room, and the newest `seq` that one has seen there; 0 for none."""
+
+    room_id: L.Id
+    after_seq: L.Seq
+
+
+class Resume(Request, tag="resume"):
+    """After a lost connection: join these rooms and be sent what was missed. No room is named twice."""
+
+    rooms: Annotated[list[Missed], Meta(min_length=1, max_length=200)]
+
+    def __post_init__(self) -> None:
+        if len({room.room_id for room in self.rooms}) < len(self.rooms):
+            raise ValueError("a room is named twice")
 
 
 class SendMessage(Request, tag="send_message"):
@@ -134,7 +153,9 @@ class IceCandidate(Request, tag="ice_candidate"):
     candidate: Candidate | None
 
 
-ChatRequest = JoinRoom | LeaveRoom | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken
+ChatRequest = (
+    JoinRoom | LeaveRoom | Resume | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken
+)
 SignalRequest = (
     CallInitiate
     | CallAccept

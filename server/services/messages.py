@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from server.broker import Broker
@@ -19,8 +19,11 @@ from server.ids import new_id
 from server.metrics import Metrics
 from server.protocol import requests, rest
 from server.protocol.shapes import DeletedShape, HistoryShape, MessageShape
-from server.recent import Recent
-from server.views import message_shape
+from server.recent import RUN, Recent
+from server.views import message_event, message_shape
+from storage.deletions import Deletions
+from storage.errors import StorageError
+from storage.lru import Lru
 from storage.messages import Messages as StoredMessages
 from storage.records import Message, NewMessage, Session, SessionKind
 from storage.writer import Commit, MessageWriter
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 # Messages whose commit failed with an unknown outcome: the writer publishes those that turn out to
 # have been written, and needs their sender's name and room then.
 UNSETTLED: Final = 10_000
+# Added to the `seq` that a deletion remembers, where messages were written at the same time: room for
+# those that come while it is written once more.
+DELETION_SLACK: Final = 64
+REPLAY_PAGE: Final = 100  # what is sent before it is asked whether the reader keeps up
 
 
 class Messages:
@@ -49,8 +56,10 @@ class Messages:
         clock: Clock,
         metrics: Metrics,
         recent: Recent,
+        deletions: Deletions,
     ) -> None:
         self._recent = recent
+        self._deletions = deletions
         self._stored = stored
         self._writer = writer
         self._sessions = sessions
@@ -59,6 +68,7 @@ class Messages:
         self._broker = broker
         self._clock = clock
         self._counted = {kind: metrics.tally(metrics.messages.labels(kind)) for kind in get_args(SessionKind)}
+        self._untold: Lru[str, bool] = Lru(UNSETTLED)
         self._under_way: OrderedDict[str, tuple[Session, str] | tuple[None, None]] = OrderedDict()
         writer.on_committed = self._committed
 
@@ -142,21 +152,12 @@ class Messages:
         session, username = self._under_way.pop(message.id, (None, None))
         # Asked for anew: members may have changed while the message was on its way.
         session = self._sessions.known(message.session_id) or session
-        if session is None:
+        if session is None or message.content is None:  # deleted, when its commit was in doubt for long
             return
-        event = {
-            "type": "message",
-            "id": message.id,
-            "room_id": message.session_id,
-            "seq": message.seq,
-            "sender_id": message.sender_id,
-            "sender_username": username,
-            "content": message.content,
-            "created_at": rfc3339(message.created_at),
-        }
-        if message.client_id is not None:
-            event["client_id"] = message.client_id
+        event = message_event(message, message.sender_id, username)
         self._counted[session.kind].count += 1
+        if session.kind != "land":
+            self._rooms.heard(session, message.seq)
         self._broker.publish(self._sessions.audience(session), event)
 
     # Over REST
@@ -176,6 +177,17 @@ class Messages:
             answer["next_before"] = page[-1].seq
         return answer
 
+    async def after(self, session_id: str, after: int, newest: int) -> list[Message]:
+        """The first of those after one `seq`, in their order, for somebody who has missed what is up to `newest`."""
+        page = self._recent.page(session_id, before=None, after=after, limit=REPLAY_PAGE)
+        if page is None and (count := _round_up(newest - after)) <= RUN:
+            # Many come back together, and have missed about the same: one read for all of them.
+            await self._fill(self._stored.tail(session_id, count))
+            page = self._recent.page(session_id, before=None, after=after, limit=REPLAY_PAGE)
+        if page is None:
+            page = await self._stored.page(session_id, after=after, limit=REPLAY_PAGE)
+        return page
+
     async def _page(
         self, session_id: str, before: int | None, after: int | None, limit: int
     ) -> list[Message]:
@@ -183,10 +195,20 @@ class Messages:
         page = self._recent.page(session_id, before=before, after=after, limit=limit)
         if page is not None:
             return page
+        reading = self._stored.page(session_id, before=before, after=after, limit=limit)
+        if before is None and after is None:
+            return await self._fill(reading)
+        return await reading
+
+    async def _fill(self, reading: Awaitable[list[Message]]) -> list[Message]:
+        """Reads a room's newest messages, and keeps them if they still are that when they are there."""
         removals = self._recent.removals
-        page = await self._stored.page(session_id, before=before, after=after, limit=limit)
-        newest = before is None and after is None and page
-        if newest and removals == self._recent.removals and self._writer.published(session_id) == page[0].seq:
+        page = await reading
+        if (
+            page
+            and removals == self._recent.removals
+            and self._writer.published(page[0].session_id) == page[0].seq
+        ):
             self._recent.fill(page)
         return page
 
@@ -197,8 +219,29 @@ class Messages:
             raise not_found("message")
         if message.sender_id != user_id:
             raise forbidden("only its sender deletes a message")
-        if not await self._stored.delete(session.id, message_id):
-            return  # deleted already, which was told then
+        newest = await self._writer.head(session.id)
+        try:
+            first = await self._stored.delete(session.id, message_id, newest)
+        except StorageError:
+            self._untold.put(message_id, True)  # perhaps it is deleted: then the next call tells
+            raise
+        # Who comes back is told of what was deleted after the last message that they have. So none may
+        # go out between what is noted and what is told.
+        while (head := await self._writer.head(session.id)) > newest:
+            newest = head + DELETION_SLACK
+            await self._stored.delete(session.id, message_id, newest)
+        if not first and self._untold.get(message_id) is None:
+            return  # others were faster, and have told it
+        self._untold.forget(message_id)
+        self._deletions.note(session.id, message_id, newest)
         self._recent.delete(session.id, message_id)
         event = {"type": "message_deleted", "room_id": session.id, "id": message_id, "seq": message.seq}
         self._broker.publish(self._sessions.audience(session), event)
+
+
+def _round_up(count: int) -> int:
+    """To a power of four, 16 at least: those who missed about the same ask for the same."""
+    rounded = 16
+    while rounded < count:
+        rounded *= 4
+    return rounded

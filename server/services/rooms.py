@@ -46,23 +46,38 @@ class Rooms:
         self._open_to: dict[str, set[str]] = {}
 
     async def join(self, connection: Connection, request: requests.JoinRoom) -> None:
-        room_id, user_id = request.room_id, connection.user_id
+        await self.open(connection.user_id, request.room_id)
+        self.join_opened(connection, request.room_id, "joined_room", request.ref)
+
+    async def open(self, user_id: str, room_id: str) -> None:
+        """All that has to be waited for before somebody may be put into a room: see `join_opened`."""
         session = await self._sessions.require(user_id, room_id)
         await self._sessions.enter(session, user_id)
-        while (last_seq := self._writer.published(room_id)) is None:
+        while self._writer.published(room_id) is None:
             await self._writer.head(room_id)
-        # From here on nothing waits: what is published later comes after `joined_room`. The
-        # session is asked for again because the door may have closed while we waited.
+
+    def join_opened(
+        self, connection: Connection, room_id: str, answer: str, ref: str | None, **more: object
+    ) -> None:
+        """Puts the connection into a room that was opened just now, and answers with who is there.
+
+        Nothing waits: what is published later comes after the answer. The door is looked at again,
+        because it may have closed since: `not_found`.
+        """
+        user_id = connection.user_id
         session = self._sessions.check(user_id, room_id)
+        last_seq = self._writer.published(room_id)
+        assert last_seq is not None, "the room was not opened"
         if connection.closed:
             return
         if self._hub.join(connection, room_id):
             self._opened(session)
             if self._is_visible(user_id):
                 self._tell_joined(room_id, user_id)
+        connection.since.setdefault(room_id, last_seq + 1)
         connection.answer(
             {
-                "type": "joined_room",
+                "type": answer,
                 "room_id": room_id,
                 "kind": session.kind,
                 "members": [
@@ -71,9 +86,16 @@ class Rooms:
                 ],
                 "member_count": self.count(room_id),
                 "last_seq": last_seq,
+                **more,
             },
-            request.ref,
+            ref,
         )
+
+    def heard(self, session: Session, seq: int) -> None:
+        """A message reached every connection of every member of a private or group session, joined or not."""
+        for member in session.members:
+            for connection in self._hub.of_user(member):
+                connection.since.setdefault(session.id, seq)
 
     async def leave(self, connection: Connection, request: requests.LeaveRoom) -> None:
         self._leave(connection, request.room_id)
@@ -167,10 +189,12 @@ class Rooms:
         self._broker.publish(ToRoom(land.id), {"type": "room_closed", "room_id": land.id})
         for connection in self._hub.in_room(land.id):
             self._hub.leave(connection, land.id)
+            connection.since.pop(land.id, None)
         await self._sessions.delete(land.id)
 
     def _put_out(self, room_id: str, user_id: str, *, tell: bool = False) -> None:
         for connection in self._hub.of_user(user_id):
+            connection.since.pop(room_id, None)
             if room_id in connection.rooms:
                 self._leave(connection, room_id)
                 if tell:
@@ -180,6 +204,8 @@ class Rooms:
 
     def _leave(self, connection: Connection, room_id: str) -> None:
         user_id = connection.user_id
+        if room_id in connection.rooms and room_id not in self._open:
+            connection.since.pop(room_id, None)  # of a land it hears nothing any more
         if not self._hub.leave(connection, room_id):
             return
         self.said(room_id, user_id)

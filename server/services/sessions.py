@@ -80,10 +80,8 @@ class Sessions:
         """
         session = self._cache.get(room_id)
         if session is None:
-            land = self._lands.find(room_id)
-            if land is None:
-                session = await self._stored.get(room_id)
-            elif self._lands.may_enter(land, user_id):
+            session = await self._stored.get(room_id)
+            if session is None and self.is_open_to(user_id, room_id):
                 session, _ = await self._stored.open_land(room_id, self._clock.now())
             if session is None:
                 raise not_found("room")

@@ -85,9 +85,9 @@ def test_what_was_not_asked_for_longest_goes_first_and_the_bound_holds() -> None
 
 
 def test_a_run_has_a_length() -> None:
-    """More than the largest page, and no more than that."""
+    """More than the longest replay, and no more than that."""
     held = Recent(MANY)
-    for seq in range(1, 1_000):
+    for seq in range(1, 2_000):
         held.add(message(seq))
     assert held.page("room", before=None, after=None, limit=recent.RUN) is not None
     assert held.page("room", before=None, after=None, limit=recent.RUN + 1) is None

@@ -74,7 +74,7 @@ async def test_the_database_holds_nothing_that_was_typed(tmp_path: Path, open_st
     await store.sessions.open_land("land", 1)
     secrets = [f"the secret number {number} is xyzzy{number}" for number in range(20)]
     (deleted, *_) = await write(store, *secrets, sender_id="plainsender")
-    await store.messages.delete("land", deleted.id)
+    await store.messages.delete("land", deleted.id, 1)
     await store.writer.drain()
     documents = [
         document

@@ -39,16 +39,16 @@ async def test_deleting_leaves_a_tombstone(store: Store) -> None:
     await store.sessions.open_land("land", 1)
     told = listen(store)
     first, second = await write(store, "one", "two", client_id=None)
-    assert await store.messages.delete("land", first.id) is True
+    assert await store.messages.delete("land", first.id, 1) is True
     tombstone = await store.messages.get("land", first.id)
     assert tombstone is not None and tombstone.deleted
     assert (tombstone.id, tombstone.seq, tombstone.sender_id) == (first.id, 1, "ann")
-    assert await store.messages.delete("land", first.id) is False
+    assert await store.messages.delete("land", first.id, 1) is False
     assert await whole_history(store) == [tombstone, second]
     stored = await store.database["messages"].find_one({"_id": first.id})
     assert "body" not in stored
-    assert await store.messages.delete("land", "absent") is False
-    assert await store.messages.delete("other", second.id) is False
+    assert await store.messages.delete("land", "absent", 1) is False
+    assert await store.messages.delete("other", second.id, 1) is False
     assert told == [first, second]
 
 
@@ -58,7 +58,7 @@ async def test_newest_of_each(store: Store) -> None:
         await store.sessions.open_land(land_id, 1)
     (old, new) = await write(store, "old", "new", session_id="a")
     (only,) = await write(store, "only", session_id="b")
-    await store.messages.delete("b", only.id)
+    await store.messages.delete("b", only.id, 1)
     newest = await store.messages.newest(["a", "b", "empty", "absent"])
     assert newest.keys() == {"a", "b"}
     assert newest["a"] == new

@@ -128,7 +128,7 @@ async def test_those_met_at_the_same_time_are_read_together(store: Store) -> Non
     assert met[20] is None
     assert met[3] is not None and met[3][1] == (["4"], [])
     assert met[4] is not None and met[4][1] == ([], ["3"])
-    assert operations == ["users.get_many", "users.blocks"]
+    assert operations == ["users.get", "users.blocks"]
 
 
 async def test_a_subject_is_barred_for_its_time(store: Store) -> None:

@@ -156,7 +156,7 @@ async def test_a_deleted_message_is_not_sent_again(store: Store) -> None:
     """The record of a deleted message still answers for its client id, without its content."""
     await store.sessions.open_land("land", 1)
     first = await store.writer.submit(new_message(client_id="c"))
-    assert await store.messages.delete("land", first.message.id)
+    assert await store.messages.delete("land", first.message.id, 1)
     tombstone = await store.messages.get("land", first.message.id)
     again = await store.writer.submit(new_message(client_id="c"))
     assert again.repeated and again.message == tombstone
