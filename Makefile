@@ -8,7 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
-CODE := server handlers storage spatial run.py
+CODE := server handlers storage spatial client run.py
 
 # The system's pip installs into .venv: Debian's Python has no pip to put there without python3-venv.
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
