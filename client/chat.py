@@ -58,7 +58,13 @@ class ChatSocket(ReconnectingSocket):
         super().__init__(url, auth)
         self._api = api
         self._log = RoomLog(lambda message: self._tell(message), lambda room_id: self._read_history(room_id))
-        self._outbox = Outbox(self.request, lambda message: self.emit("outgoing", message))
+        self._outbox = Outbox(
+            self.request,
+            # Before its resume a room is not joined, and the server would refuse the message for good.
+            lambda room_id: self._connection is not None and room_id not in self._unresumed,
+            lambda message: self.emit("outgoing", message),
+        )
+        self._unresumed: set[str] = set()  # rooms that this connection has to resume yet
         self._resume: _Resume | None = None
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._left: set[str] = set()
@@ -188,12 +194,15 @@ class ChatSocket(ReconnectingSocket):
         self._log.forget(room_id)
         if (reading := self._reading.pop(room_id, None)) is not None:
             reading.cancel()
+        self._unresumed.discard(room_id)
+        self._outbox.flush(room_id)  # what waited for its resume: the server says what becomes of it
 
     # Reconnecting
 
     def _opened(self, frame: Frame) -> None:
         self.user_id = frame["user_id"]
         self._log.hold()
+        self._unresumed = set(self._log.rooms)
         super()._opened(frame)
 
     def _drop(self) -> None:
@@ -203,28 +212,24 @@ class ChatSocket(ReconnectingSocket):
         super()._drop()
 
     async def _prepare(self) -> None:
-        rooms = self._log.rooms
-        while rooms:
-            again: list[str] = []
-            pause = 0.0
+        self._outbox.flush()  # to rooms that need no resume
+        while self._unresumed:
+            rooms = list(self._unresumed)
+            pauses = [0.0]
             for start in range(0, len(rooms), RESUME_ROOMS):
-                refused = await self._resume_rooms(rooms[start : start + RESUME_ROOMS])
-                again += refused
-                pause = max([pause, *refused.values()])
-            rooms = again
-            if rooms:
-                await asyncio.sleep(pause)
-        self._outbox.start()
+                pauses += await self._resume_rooms(rooms[start : start + RESUME_ROOMS])
+            if self._unresumed:
+                await asyncio.sleep(max(pauses))
         while self._reading:
             await asyncio.wait(self._reading.values())
         self._ready.set()
         self.emit("synced", {})
 
-    async def _resume_rooms(self, rooms: list[str]) -> dict[str, float]:
-        """Those to ask for again, with the seconds until then."""
-        asked = {room_id: self._log.seq(room_id) for room_id in rooms if room_id in self._log}
+    async def _resume_rooms(self, rooms: list[str]) -> list[float]:
+        """In how many seconds to ask again for those that were refused for the moment."""
+        asked = {room_id: self._log.seq(room_id) for room_id in rooms if room_id in self._unresumed}
         if not asked:
-            return {}
+            return []  # left meanwhile
         resume = self._resume = _Resume(f"resume-{next(self._refs)}", asked)
         positions = [{"room_id": room_id, "after_seq": seq} for room_id, seq in asked.items()]
         self.notify("resume", rooms=positions, ref=resume.ref)
@@ -240,11 +245,7 @@ class ChatSocket(ReconnectingSocket):
         for room_id, error in resume.refused.items():
             if not error.transient and room_id in self._log:
                 self._lose(room_id, error)
-        return {
-            room_id: RETRY_SECONDS if error.retry_after is None else error.retry_after
-            for room_id, error in resume.refused.items()
-            if error.transient
-        }
+        return [_pause(error) for error in resume.refused.values() if error.transient]
 
     def _resumed(self, frame: Frame) -> None:
         room_id, last_seq = frame["room_id"], frame["last_seq"]
@@ -259,6 +260,8 @@ class ChatSocket(ReconnectingSocket):
                 self.emit("message_deleted", {"type": "message_deleted", "room_id": room_id, "id": id})
         if self._resume is not None:
             self._resume.answered(room_id)
+        self._unresumed.discard(room_id)
+        self._outbox.flush(room_id)
 
     def _lose(self, room_id: str, error: HereaboutsError) -> None:
         self._forget(room_id)
@@ -284,8 +287,12 @@ class ChatSocket(ReconnectingSocket):
                 if not error.transient:  # gone, or no longer ours to read
                     self._lose(room_id, error)
                     return
-                await asyncio.sleep(RETRY_SECONDS if error.retry_after is None else error.retry_after)
+                await asyncio.sleep(_pause(error))
             else:
                 self._log.advance(room_id, page["messages"])
                 after = page.get("next_after")
         self._log.cover(room_id, upto)
+
+
+def _pause(error: HereaboutsError) -> float:
+    return RETRY_SECONDS if error.retry_after is None else error.retry_after

@@ -17,10 +17,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from client.backoff import full_jitter
 from client.errors import HereaboutsError
 
-MAX_TRIES: Final = 5
-RETRY_SECONDS: Final = 2.0  # where the refusal does not say
+# With the waits of full_jitter a minute and a half of refusals, more or less: by then a database has elected
+# another primary or is up again. Being without a connection does not count.
+MAX_TRIES: Final = 10
+FIRST_WAIT: Final = 2  # the attempt that full_jitter counts from: up to 2 s
 
 Request = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -45,14 +48,20 @@ class OutgoingMessage:
 
 
 class Outbox:
-    def __init__(self, request: Request, changed: Callable[[OutgoingMessage], None]) -> None:
-        """`request(type, **fields)` sends and returns the answer; `changed` is told every change of state."""
+    def __init__(
+        self,
+        request: Request,
+        is_open: Callable[[str], bool],
+        changed: Callable[[OutgoingMessage], None],
+    ) -> None:
+        """`request(type, **fields)` sends and returns the answer; `is_open(room_id)` says whether messages may
+        go there now, and `flush` when they may again; `changed` is told every change of state."""
         self._request = request
+        self._is_open = is_open
         self._changed = changed
         self._queues: dict[str, deque[OutgoingMessage]] = {}  # by room; the first is in flight
         self._senders: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, OutgoingMessage] = {}
-        self._started = False
 
     def send(self, room_id: str, content: str) -> OutgoingMessage:
         message = OutgoingMessage(room_id, content)
@@ -60,7 +69,7 @@ class Outbox:
         return message
 
     def retry(self, client_id: str) -> None:
-        """Sends a failed message once more, behind what waits in its room."""
+        """Sends a failed message once more, behind those of its room that wait already."""
         message = self._failed.pop(client_id, None)
         if message is not None:
             message._settled.clear()
@@ -71,15 +80,14 @@ class Outbox:
         """Gives a failed message up."""
         self._failed.pop(client_id, None)
 
-    def start(self) -> None:
-        """The connection can take messages: what was not acknowledged goes out, in the order it was written."""
-        self._started = True
-        for room_id in self._queues:
-            self._start_sender(room_id)
+    def flush(self, room_id: str | None = None) -> None:
+        """Messages may go out again: to one room, or to all that are open."""
+        for id in tuple(self._queues) if room_id is None else (room_id,):
+            if id in self._queues and id not in self._senders and self._is_open(id):
+                self._senders[id] = asyncio.create_task(self._send_all(id, self._queues[id]))
 
     def stop(self) -> None:
-        """The connection is gone: what is not acknowledged waits for `start`."""
-        self._started = False
+        """The connection is gone: what is not acknowledged waits for `flush`."""
         for sender in self._senders.values():
             sender.cancel()
         self._senders.clear()
@@ -96,12 +104,7 @@ class Outbox:
     def _enqueue(self, message: OutgoingMessage) -> None:
         self._queues.setdefault(message.room_id, deque()).append(message)
         self._changed(message)
-        if self._started:
-            self._start_sender(message.room_id)
-
-    def _start_sender(self, room_id: str) -> None:
-        if room_id not in self._senders:
-            self._senders[room_id] = asyncio.create_task(self._send_all(room_id, self._queues[room_id]))
+        self.flush(message.room_id)
 
     async def _send_all(self, room_id: str, queue: deque[OutgoingMessage]) -> None:
         while queue:
@@ -120,10 +123,14 @@ class Outbox:
             try:
                 ack = await self._request("send_message", **fields)
             except HereaboutsError as error:
-                tries += 1
+                if error.code != "closed":
+                    tries += 1
                 if not error.transient or tries == MAX_TRIES:
                     return error
-                await asyncio.sleep(RETRY_SECONDS if error.retry_after is None else error.retry_after)
+                wait = error.retry_after or 0.0
+                if error.code != "rate_limited" or not wait:  # a rate is this connection's alone, and exact
+                    wait += full_jitter(FIRST_WAIT + tries - 1)
+                await asyncio.sleep(wait)
             else:
                 message.id, message.seq, message.created_at = ack["message_id"], ack["seq"], ack["created_at"]
                 return None

@@ -58,9 +58,9 @@ class SignalSocket(ReconnectingSocket):
         return self.notify("ice_candidate", call_id=call_id, candidate=candidate)
 
     def _deliver(self, frame: Frame) -> None:
-        if frame["type"] == "call_started":
+        if frame["type"] in ("call_initiated", "call_started"):
             self.call_id = frame["call_id"]
-        elif frame["type"] == "call_ended" and frame["call_id"] == self.call_id:
+        elif frame["type"] in ("call_ended", "call_rejected") and frame["call_id"] == self.call_id:
             self.call_id = None
         super()._deliver(frame)
 

@@ -30,6 +30,9 @@ CONNECT_SECONDS: Final = 10.0  # until the WebSocket handshake is done
 HANDSHAKE_SECONDS: Final = 10.0  # from there until `connected`
 REQUEST_SECONDS: Final = 10.0
 FLOOD_PAUSE: Final = 10.0  # seconds, on top of the jitter: whoever flooded was too fast
+MAX_SENT: Final = (
+    64 * 2**10
+)  # bytes, the contract's: a larger frame would close the connection, each time anew
 MAX_MESSAGE: Final = 16 * 2**20  # bytes; the largest frames, lists of hundreds, are far below
 
 # Close codes of the contract that decide what happens next.
@@ -111,14 +114,18 @@ class ReconnectingSocket(Emitter):
     async def request(self, type: str, **fields: Any) -> Frame:
         """The frame that answers.
 
-        Raises HereaboutsError: the server's code, `timeout` after 10 s, or `closed`.
+        Raises HereaboutsError: the server's code, `timeout` after 10 s, `closed`, or `too_large` for what no
+        frame holds.
         """
         if self.state != "open" or self._connection is None:
             raise _closed()
         ref = str(next(self._refs))
+        text = json.dumps({"type": type, **fields, "ref": ref})
+        if len(text) > MAX_SENT:  # it is ASCII
+            raise HereaboutsError("too_large", "too much for one frame")
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._pending[ref] = answer
-        self._send({"type": type, **fields, "ref": ref})
+        self._send(text)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await answer
@@ -131,13 +138,13 @@ class ReconnectingSocket(Emitter):
         """Sends what has no answer. False when there is no connection: it was not sent."""
         if self.state != "open" or self._connection is None:
             return False
-        self._send({"type": type, **fields})
+        self._send(json.dumps({"type": type, **fields}))
         return True
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, text: str) -> None:
         assert self._connection is not None
         try:
-            written = self._connection.write_message(json.dumps(frame))
+            written = self._connection.write_message(text)
         except WebSocketClosedError:
             return  # whoever reads is about to notice, and fails what waits
         written.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -204,11 +211,13 @@ class ReconnectingSocket(Emitter):
         """Reads until the connection ends or falls silent; the code and reason that it was closed with."""
         self._connection = connection
         loop = asyncio.get_running_loop()
+        ended = False
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS) as self._deadline:
                 while (message := await connection.read_message()) is not None:
                     self._heard_at = loop.time()
                     self._receive(json.loads(message))
+            ended = True
         except TimeoutError:
             log.info("%s: the connection fell silent", self._url)
         except ValueError:  # not the server that this is written for
@@ -219,24 +228,20 @@ class ReconnectingSocket(Emitter):
                 if self.state == "open":
                     self.close_code = connection.close_code
                 self._drop()
-            self._bury(connection)
+            self._bury(connection, ended)
         return connection.close_code, connection.close_reason or ""
 
     def _came_late(self, connecting: asyncio.Future[WebSocketClientConnection]) -> None:
         if not connecting.cancelled() and connecting.exception() is None:
             self._bury(connecting.result())
 
-    def _bury(self, connection: WebSocketClientConnection) -> None:
-        """Closes, and reads what still comes: Tornado's end of the handshake waits behind it."""
-
-        async def read_out() -> None:
-            connection.close()
-            while await connection.read_message() is not None:
-                continue
-
-        task = asyncio.create_task(read_out())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+    def _bury(self, connection: WebSocketClientConnection, ended: bool = False) -> None:
+        """Closes. Unless it ended by itself, reads what still comes: Tornado's closing waits behind it."""
+        connection.close()
+        if not ended:
+            task = asyncio.create_task(_read_out(connection))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     def _receive(self, frame: Frame) -> None:
         if frame["type"] == "connected":
@@ -312,6 +317,11 @@ class ReconnectingSocket(Emitter):
         self.state = state
         self.retry_at = retry_at
         self.emit("state", {"state": state, "retry_at": retry_at})
+
+
+async def _read_out(connection: WebSocketClientConnection) -> None:
+    while await connection.read_message() is not None:
+        continue
 
 
 def as_error(frame: Frame) -> HereaboutsError:

@@ -9,7 +9,9 @@ from typing import Any
 
 from client import Hereabouts
 from client.emitter import Emitter
+from server.errors import Close
 from tests.harness import PASSWORD, PATIENCE, Person, Server
+from tests.storage.proxy import Proxy
 
 
 class Told:
@@ -56,3 +58,30 @@ async def connected(server: Server, person: Person, origin: str | None = None) -
         await hereabouts.auth.login(username=person.name, password=PASSWORD)
         await hereabouts.chat.ready()
         yield hereabouts
+
+
+@asynccontextmanager
+async def proxied(server: Server) -> AsyncIterator[tuple[Proxy, str]]:
+    """A network between a client and the server that can be cut, and the server's origin behind it."""
+    proxy = Proxy(server.app.port)
+    await proxy.start()
+    try:
+        yield proxy, f"http://127.0.0.1:{proxy.port}"
+    finally:
+        await proxy.stop()
+
+
+def dismiss(server: Server, person: Person, close: Close) -> None:
+    """Closes every chat connection of a person."""
+    for connection in tuple(server.app.node.chat.of_user(person.id)):
+        connection.close(close)
+
+
+async def say(person: Person, room: str, *contents: str) -> list[dict[str, Any]]:
+    """The messages, as REST answers."""
+    path = f"/chat/sessions/{room}/messages"
+    return [await person.ok("POST", path, {"content": content}) for content in contents]
+
+
+def contents(messages: list[Any]) -> list[str]:
+    return [message["content"] for message in messages]

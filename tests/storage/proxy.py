@@ -1,4 +1,4 @@
-"""A TCP proxy in front of mongod that loses what a test tells it to: the network between two machines."""
+"""A TCP proxy that loses what a test tells it to: the network between two machines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
+        """The URI of a mongod behind it."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        return f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
     def pass_on(self) -> None:
         """Loses nothing any more. Connections are closed, as half a message may be out on them."""
