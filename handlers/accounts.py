@@ -12,15 +12,18 @@ from server.views import me_shape, user_shape
 
 
 async def register(call: Call) -> shapes.TokenPairShape:
-    return await call.node.accounts.register(call.body)
+    with call.node.accounts.queue("sign-ins"):
+        return await call.node.accounts.register(call.body)
 
 
 async def login(call: Call) -> shapes.TokenPairShape:
-    return await call.node.accounts.login(call.body)
+    with call.node.accounts.queue("sign-ins"):
+        return await call.node.accounts.login(call.body)
 
 
 async def refresh(call: Call) -> shapes.TokenPairShape:
-    return await call.node.accounts.refresh(call.body)
+    with call.node.accounts.queue("refreshes"):
+        return await call.node.accounts.refresh(call.body)
 
 
 async def logout(call: Call) -> None:
@@ -30,7 +33,8 @@ async def logout(call: Call) -> None:
 
 async def change_password(call: Call) -> None:
     assert call.claims is not None
-    await call.node.accounts.change_password(call.claims, call.body)
+    with call.node.accounts.queue("sign-ins"):
+        await call.node.accounts.change_password(call.claims, call.body)
 
 
 async def erase_me(call: Call) -> None:

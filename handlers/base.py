@@ -80,7 +80,7 @@ class Base(RequestHandler):
         return next((hop for hop in reversed(hops) if hop not in trusted), address)
 
     def restart_delay(self) -> float:
-        return round(random.uniform(0.5, RESTART_SPREAD_SECONDS), 1)
+        return random.uniform(0.5, RESTART_SPREAD_SECONDS)
 
     def refuse(self, error: ApiError) -> None:
         """Answers with the contract's error body."""

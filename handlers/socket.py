@@ -177,6 +177,9 @@ class Socket(Base, WebSocketHandler):
         if not node.ready:
             wire.close(errors.restarting(self.restart_delay()))
             return
+        if wait := node.admit_socket():
+            wire.close(errors.try_later(wait))
+            return
         try:
             claims = await self._identify()
             person = await node.people.arrive(claims.user_id)

@@ -28,6 +28,9 @@ from storage.store import Store
 # Tornado's own bound on a request's body, for what is no `handlers.bodies.BodyHandler`.
 HARD_BODY_BYTES: Final = 1_048_576
 LAG_SECONDS: Final = 0.5
+# Connections that may wait to be accepted: a crowd that returns at once. The system has a bound of its own
+# (net.core.somaxconn); one that finds no place tries again after a second, then after three.
+LISTEN_BACKLOG: Final = 4_096
 
 
 class App:
@@ -67,7 +70,7 @@ class App:
             body_timeout=30,
         )
         try:
-            listening = bind_sockets(settings.port, settings.host, reuse_port=False)
+            listening = bind_sockets(settings.port, settings.host, backlog=LISTEN_BACKLOG, reuse_port=False)
         except OSError as error:
             raise BadSetting(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
         self.port = listening[0].getsockname()[1]
@@ -160,8 +163,12 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _log_request(handler: RequestHandler) -> None:
-    """Tornado's own line would have the query string, and with it tokens; ours are in `handlers.rest`."""
-    if handler.get_status() >= 500:
+    """Tornado's own line would have the query string, and with it tokens; ours are in `handlers.rest`.
+
+    A 503 is no error of ours: what stands behind it has a line of its own, and a crowd that is told to come back
+    later would fill the log.
+    """
+    if handler.get_status() >= 500 and handler.get_status() != 503:
         log.warning(
             "server_error",
             request_id=handler.request_id if isinstance(handler, Base) else None,

@@ -7,9 +7,11 @@ into an HTTP status or an `error` event.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
+CROWD_SECONDS: Final = 5.0
 STATUS: Final = {
     "invalid_message": 400,
     "unauthorized": 401,
@@ -65,6 +67,12 @@ def unavailable() -> ApiError:
     return ApiError("unavailable", "the database cannot be reached; try again", retry_after=1)
 
 
+def crowded(what: str) -> ApiError:
+    """The time is another for each, so that they do not come back together."""
+    retry_after = round(random.uniform(1, CROWD_SECONDS), 3)
+    return ApiError("unavailable", f"too many {what} at once; try again", retry_after=retry_after)
+
+
 @dataclass(frozen=True, slots=True)
 class Close:
     """A close code (RFC 6455 §7.4, ours from 4000 up) and its reason, 123 bytes at most."""
@@ -89,4 +97,4 @@ def restarting(retry_after: float) -> Close:
 
 
 def try_later(retry_after: float) -> Close:
-    return Close(1013, f"retry_after={retry_after:.1f}")
+    return Close(1013, f"retry_after={retry_after:.4f}")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
+
+QUEUE_SHARE: Final = 0.8  # of an admission's pace, for those who were told to come back
+SHORTEST_TURN: Final = 0.5  # seconds: no sooner is there room again, and a new connection costs both sides
 
 
 class TokenBucket:
@@ -55,3 +59,23 @@ class Throttle:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket.take(cost, now)
+
+
+class Admission:
+    """A pace for a crowd: `burst` at once, then `rate` a second. Who is turned away is told when to come back.
+
+    Each is told another time, one after the other, so that the crowd returns as a queue. It moves
+    somewhat slower than the pace: those who come for the first time find room as well.
+    """
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._bucket = TokenBucket(rate, burst, now)
+        self._step = 1 / (rate * QUEUE_SHARE)
+        self._last = now
+
+    def take(self, now: float) -> float:
+        """0 for one who may come in; else the seconds until it is their turn."""
+        if not self._bucket.take(1.0, now):
+            return 0.0
+        self._last = max(self._last, now + SHORTEST_TURN) + self._step
+        return self._last - now

@@ -11,7 +11,7 @@ from server.clock import Clock
 from server.dispatch import Dispatcher, chat_table, signal_table
 from server.errors import LOGGED_OUT, ApiError
 from server.hub import Hub
-from server.limits import Throttle
+from server.limits import Admission, Throttle
 from server.metrics import Metrics
 from server.protocol import requests
 from server.protocol.shapes import IceServersShape
@@ -44,6 +44,7 @@ class Node:
         self.requests_under_way = 0  # over REST
         self._requests = Throttle(settings.rest_rate, settings.rest_burst)
         self._sign_ins = Throttle(settings.login_rate, settings.login_burst)
+        self._sockets = Admission(settings.connect_rate, settings.connect_burst, clock.monotonic())
         self.metrics = Metrics()
         delivered = self.metrics.deliveries.inc
 
@@ -136,6 +137,10 @@ class Node:
             wait = self._sign_ins.take(address, now)
         if wait:
             raise ApiError("rate_limited", "too many requests from this address", retry_after=round(wait, 3))
+
+    def admit_socket(self) -> float:
+        """0 if a socket may be opened now, before anything is looked up for it; else the seconds to wait."""
+        return self._sockets.take(self.clock.monotonic()) if self.settings.rate_limits else 0.0
 
     def ice_servers(self, user_id: str) -> IceServersShape:
         return ice_servers(self.settings, user_id, self.clock)

@@ -106,6 +106,14 @@ class Settings:
         100.0, "REST requests a second for one address, on average: a school behind one router"
     )
     rest_burst: float = setting(1000.0, "REST requests at once for one address")
+    connect_rate: float = setting(
+        500.0,
+        "sockets opened a second, by everybody: half of what a core can, so that those inside notice little",
+    )
+    connect_burst: float = setting(500.0, "sockets opened at once, before the others are told when to come")
+    sign_ins_waiting: int = setting(
+        100, "sign-ins, sign-ups and refreshes under way, of each kind: two seconds of hashing"
+    )
     connections_per_user: int = setting(20, "sockets of one user: devices and tabs, generously")
     message_bytes: int = setting(65_536, "largest WebSocket message: the contract's 64 KiB")
     body_bytes: int = setting(65_536, "largest REST body: nothing we take is longer than a message")
@@ -174,6 +182,7 @@ class Settings:
         for name in (
             "heartbeat_seconds",
             "request_rate",
+            "connect_rate",
             "rest_rate",
             "login_rate",
             "account_login_rate",

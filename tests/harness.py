@@ -267,6 +267,11 @@ class Socket:
     async def send_raw(self, message: str | bytes) -> None:
         await self.connection.write_message(message, binary=isinstance(message, bytes))
 
+    async def first(self) -> dict[str, Any] | None:
+        """Waits for the first event, which stays where it is; None if there was a close in place of it."""
+        await self._wait(lambda: self.events or self.closed, "an event or a close")
+        return self.events[0] if self.events else None
+
     async def next(self, type: str, **fields: Any) -> dict[str, Any]:
         """Waits for an event of a type with these fields, and takes it out."""
 

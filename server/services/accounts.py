@@ -7,16 +7,17 @@ up there and not in the loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from server.clock import DAY_MS, Clock
-from server.errors import ApiError, conflict, forbidden, not_found, unauthorized
+from server.errors import ApiError, conflict, crowded, forbidden, not_found, unauthorized
 from server.ids import digest, new_id, new_secret
 from server.limits import Throttle
 from server.logs import log
@@ -48,6 +49,8 @@ class Accounts:
         self._tokens = tokens
         self._clock = clock
         self._throttled = settings.rate_limits
+        self._most_waiting = settings.sign_ins_waiting
+        self._waiting = {"sign-ins": 0, "refreshes": 0}
         self._wrong = Throttle(settings.account_login_rate, settings.account_login_burst)
         self._refresh_ms = settings.refresh_days * DAY_MS
         # 19 MiB, two passes, one lane: OWASP's recommendation for Argon2id.
@@ -59,6 +62,17 @@ class Accounts:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def queue(self, what: Literal["sign-ins", "refreshes"]) -> Iterator[None]:
+        """To be held by whoever signs somebody in. `unavailable`, before anything is done, behind too many others."""
+        if self._throttled and self._waiting[what] >= self._most_waiting:
+            raise crowded(what)
+        self._waiting[what] += 1
+        try:
+            yield
+        finally:
+            self._waiting[what] -= 1
 
     async def register(self, body: rest.Register) -> TokenPairShape:
         self._check_passwords_kept()

@@ -179,7 +179,7 @@ async def test_a_refresh_token_works_again_within_ten_seconds_only(server: Serve
     await sign_in(server, ann.name)
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 @pytest.mark.parametrize("step", ["rotate", "user"])
 async def test_a_refresh_that_was_not_answered_can_be_repeated_much_later(step: str, server: Server) -> None:
     """The database went away during it, and what was asked of it happened all the same."""
@@ -219,7 +219,7 @@ async def test_a_refresh_whose_token_could_not_be_used_up_is_answered(server: Se
     await server.refused("unauthorized", "POST", "/auth/refresh", first)
 
 
-@pytest.mark.logs("storage_failed", "server_error")
+@pytest.mark.logs("storage_failed")
 async def test_a_refresh_during_an_outage_of_the_database_can_be_repeated(
     mongodb_uri: str, database_name: str, keyring: Keyring
 ) -> None:

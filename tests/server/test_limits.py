@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.limits import Throttle, TokenBucket
+from server.limits import Admission, Throttle, TokenBucket
 
 
 def test_a_full_bucket_gives_its_burst_at_once() -> None:
@@ -66,3 +66,22 @@ def test_the_least_recently_used_key_is_forgotten(used: str, forgotten: str) -> 
     assert throttle.wait(used, 0.0) > 0
     assert throttle.wait(forgotten, 0.0) == 0
     assert [throttle.take(forgotten, 0.0) for _ in range(2)] == [0, 0]
+
+
+@given(rate=st.floats(1, 1_000), burst=st.floats(1, 100), crowd=st.integers(1, 300))
+def test_a_crowd_that_comes_back_as_told_is_let_in(rate: float, burst: float, crowd: int) -> None:
+    """Each is told another time, one after the other, and nobody is sent away twice."""
+    admission = Admission(rate, burst, 0.0)
+    told = [wait for _ in range(crowd) if (wait := admission.take(0.0))]
+    assert len(told) == max(0, crowd - int(burst))
+    assert len(set(told)) == len(told)
+    assert sorted(told) == told
+    assert [admission.take(turn) for turn in told] == [0] * len(told)
+
+
+def test_those_who_come_for_the_first_time_find_room_beside_a_queue() -> None:
+    """A tenth more, evenly, while a crowd comes back: at most a few of all are told to wait again."""
+    admission = Admission(rate=100.0, burst=20.0, now=0.0)
+    told = [wait for _ in range(520) if (wait := admission.take(0.0))]
+    coming = sorted([*told, *(number / 10 for number in range(5, 60))])
+    assert sum(admission.take(turn) > 0 for turn in coming) < 5

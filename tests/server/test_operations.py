@@ -19,7 +19,6 @@ async def test_a_running_server_is_alive_and_ready(server: Server) -> None:
         assert await server.call("GET", server.origin + path) == (200, {"status": status})
 
 
-@pytest.mark.logs("status=503 method='GET' path='/readyz'")
 async def test_a_server_that_stops_is_alive_and_not_ready(server: Server) -> None:
     """So that a balancer sends nobody to it."""
     server.app.node.ready = False
