@@ -280,10 +280,11 @@ class ReconnectingSocket(Emitter):
 
     async def _stay_alive(self, heartbeat: float) -> None:
         """Silence of two heartbeats is a dead connection. The server's own pings are answered by Tornado and
-        not seen here, so one who has heard nothing for one heartbeat asks."""
+        not seen here, so one who has heard nothing for one heartbeat asks. Looked at often enough that the
+        answer has counted before the deadline."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(heartbeat)
+            await asyncio.sleep(heartbeat / 3)
             self._deadline.reschedule(self._heard_at + 2 * heartbeat)
             if loop.time() - self._heard_at >= heartbeat:
                 self.notify("ping")
