@@ -45,6 +45,7 @@ KINDS: Final = {
     "leaked": "a client saw a message of a room that it is not in",
     "deletion": "deleted and not asked for, or told wrongly, or not told to one who had seen it",
     "unsettled": "sent, and in the end neither acknowledged nor failed",
+    "stuck": "a client that is not connected in the end, when nothing stands in its way",
 }
 
 
@@ -97,6 +98,7 @@ class _Case:
         }
         self.windows: dict[tuple[str, str], list[_Window]] = defaultdict(list)  # (client, room)
         self.last_connected: dict[str, tuple[Connected, bool]] = {}  # and whether it is a reconnect
+        self.away: dict[str, Record] = {}  # client → what began its not being connected
         self.resumed_since: dict[str, set[str]] = defaultdict(set)  # client → rooms since then
         self.joined_since: dict[str, set[str]] = defaultdict(set)
         self.asked: dict[str, DeletionAsked] = {}  # message id
@@ -130,6 +132,7 @@ class _Case:
                 self.rooms[room] = record
             case Opened(client=client, user=user):
                 self.users[client] = user
+                self.away[client] = record
                 for each in self.rooms.values():
                     if user in each.members:
                         self.windows[client, each.room].append(_Window(None, 0))
@@ -143,13 +146,15 @@ class _Case:
                     if owner == client:
                         windows[-1].open = False
                 self.last_connected.pop(client, None)
+                self.away.pop(client, None)
             case Connected(client=client):
                 again = client in self.last_connected
                 self.last_connected[client] = (record, again)
                 self.resumed_since[client].clear()
                 self.joined_since[client].clear()
+                self.away.pop(client, None)
             case Disconnected(client=client):
-                pass
+                self.away[client] = record
             case Resumed(client=client, room=room):
                 self.resumed_since[client].add(room)
                 if window := self._window(client, room):
@@ -391,9 +396,11 @@ class _Case:
             )
 
     def reconnects(self) -> Iterator[Violation]:
-        """The last connection of each client, which lasted to the end, has resumed every room of its."""
+        """The last connection of each client lasts to the end, and has resumed every room of its."""
+        for client, record in self.away.items():
+            yield Violation("stuck", f"{client} is not connected in the end", (record,))
         for client, (connected, again) in self.last_connected.items():
-            if not again:
+            if not again or client in self.away:
                 continue
             for (owner, room), windows in self.windows.items():
                 told = room in self.resumed_since[client] or room in self.joined_since[client]

@@ -28,6 +28,7 @@ SERVER_STOPPED: Final = "server stopped"
 MONGOD_STOPPED: Final = "mongod stopped"
 TERMINATED: Final = "server terminated"
 CUT: Final = "network cut"
+LOSSY: Final = "network lossy"
 HALF_OPEN: Final = "network half-open"
 SLOW: Final = "network slow"
 STALLED: Final = "readers stalled"
@@ -43,11 +44,14 @@ PROCESS_FAULTS: Final[dict[str, Span]] = {
 }
 NETWORK_FAULTS: Final[dict[str, tuple[Mode, Span]]] = {
     CUT: (Mode.CUT, (0.0, 3.0)),
-    HALF_OPEN: (Mode.LOSSY, (1.0, 8.0)),
+    LOSSY: (Mode.LOSSY, (1.0, 6.0)),
+    HALF_OPEN: (Mode.HALF_OPEN, (1.0, 6.0)),
     SLOW: (Mode.SLOW, (1.0, 5.0)),
     STALLED: (Mode.STALLED, (4.0, 8.0)),
 }
 ENDS_THE_SERVER: Final = frozenset({SERVER_KILLED, BOTH_KILLED, TERMINATED})
+# With writes under way: before both are killed, the database stands still for so long.
+UNDER_WAY_SECONDS: Final = 0.4
 PAUSE: Final[Span] = (1.0, 4.0)  # between two, in which most are back
 
 
@@ -118,6 +122,8 @@ class Faults:
     async def _end_server(self, kind: str, seconds: float) -> None:
         mongod = self._process.mongod
         if kind == BOTH_KILLED:
+            os.kill(mongod, signal.SIGSTOP)
+            await asyncio.sleep(UNDER_WAY_SECONDS)
             os.kill(mongod, signal.SIGKILL)
         self._process.signal(signal.SIGTERM if kind == TERMINATED else signal.SIGKILL)
         code = await self._process.exit_code()

@@ -24,6 +24,7 @@ class Mode(Enum):
     OPEN = "passes everything on"
     CUT = "connections are reset, and new ones at once"
     LOSSY = "connections stay, and what is sent on them arrives nowhere"
+    HALF_OPEN = "the same, of what the server sends alone: it hears, and is not heard"
     SLOW = "bytes trickle, in both directions"
     STALLED = "nothing is read of what the server sends; the other direction goes on"
 
@@ -40,6 +41,7 @@ class Link:
         self._mode = Mode.OPEN
         self._changed = asyncio.Event()
         self._streams: set[asyncio.StreamWriter] = set()
+        self._to_client: set[asyncio.StreamWriter] = set()  # those of them
         # What was lost on these is missing: they can only be reset.
         self._broken: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,7 +66,9 @@ class Link:
             self._reset(self._streams)
         elif mode is Mode.LOSSY:
             self._broken |= self._streams
-        if before is Mode.LOSSY:
+        elif mode is Mode.HALF_OPEN:
+            self._broken |= self._to_client
+        if before in (Mode.LOSSY, Mode.HALF_OPEN):
             self._reset(self._broken)
         self._changed.set()
         self._changed = asyncio.Event()
@@ -86,6 +90,7 @@ class Link:
         assert task is not None
         self._tasks.add(task)
         self._streams.add(writer)
+        self._to_client.add(writer)
         server_writer: asyncio.StreamWriter | None = None
         try:
             if self._mode is Mode.CUT:
@@ -95,6 +100,8 @@ class Link:
                 while self._mode is Mode.LOSSY and await reader.read(CHUNK):
                     continue
                 return
+            if self._mode is Mode.HALF_OPEN:
+                self._broken.add(writer)
             server_reader, server_writer = await _connect(self._target())
             self._streams.add(server_writer)
             await asyncio.gather(
@@ -108,6 +115,7 @@ class Link:
                 if stream is not None:
                     stream.close()
                     self._streams.discard(stream)
+                    self._to_client.discard(stream)
                     self._broken.discard(stream)
             self._tasks.discard(task)
 

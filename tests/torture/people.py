@@ -46,6 +46,7 @@ class Device:
     def __init__(self, name: str, user_id: str, origin: str, history: History, random: Random) -> None:
         self.name = name
         self.user_id = user_id
+        self.closed = False
         self.synced = False
         self.unsettled = 0
         self.rooms: set[str] = set()  # that it may talk in
@@ -95,6 +96,7 @@ class Device:
 
     async def close(self) -> None:
         """For good; what it sent and has no answer to is written down as given up, by the library."""
+        self.closed = True
         await asyncio.gather(*self._deleting)
         self.client.chat.close()
         self._history.add(Closed(self.name))
@@ -102,9 +104,9 @@ class Device:
 
     async def talk(self, seconds: Callable[[], float], going: Callable[[], bool]) -> None:
         """Says something every so many seconds on average, and sometimes takes it back."""
-        while going():
+        while going() and not self.closed:
             await asyncio.sleep(self._random.expovariate(1 / seconds()))
-            if self.unsettled < MOST_UNSETTLED and self.rooms and going():
+            if self.unsettled < MOST_UNSETTLED and self.rooms and going() and not self.closed:
                 self.say(self._random.choice(sorted(self.rooms)))
 
     def say(self, room: str) -> OutgoingMessage:

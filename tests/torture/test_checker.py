@@ -455,6 +455,13 @@ def test_unsettled(clean: list[Record]) -> None:
     assert kinds(changed(clean, Failed, lambda _: True)) == {"unsettled"}
 
 
+def test_stuck(clean: list[Record]) -> None:
+    """Everybody is connected in the end who has not ended by itself."""
+    assert kinds([*clean, Disconnected("bob/1", 1006)]) == {"stuck"}
+    assert kinds([*clean, Opened("eve/1", "eve")]) == {"stuck"}
+    assert check([*clean, Disconnected("bob/1", 1006), Closed("bob/1")]) == []
+
+
 # Any clean history, any corruption of it
 
 CLIENTS = ("ann/1", "ann/2", "bob/1", "cyd/1")

@@ -18,6 +18,7 @@ class Echo:
 
     def __init__(self) -> None:
         self.written = 0
+        self.heard = b""
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> int:
@@ -37,6 +38,7 @@ class Echo:
                         writer.write(b"x" * 1000)
                         await writer.drain()
                         self.written += 1000
+                self.heard += data
                 writer.write(data)
         except ConnectionError:
             return
@@ -126,6 +128,28 @@ async def test_a_lossy_link(network: Network) -> None:
     last = await connect(link)
     assert await told(*last, b"hello") == b"hello"
     for one in (writer, new_writer, last[1]):
+        one.close()
+
+
+async def test_a_half_open_link(network: Network, echo: Echo) -> None:
+    """What the client sends arrives, and no answer comes back; when it is healed, those connections are reset."""
+    link = await network.link("ann")
+    reader, writer = await connect(link)
+    assert await told(reader, writer, b"hello") == b"hello"
+    link.mode = Mode.HALF_OPEN
+    new, new_writer = await connect(link)
+    for each in (writer, new_writer):
+        each.write(b"heard")
+    async with asyncio.timeout(10):
+        while echo.heard != b"hello" + 2 * b"heard":
+            await asyncio.sleep(0.01)
+    for silent in (reader, new):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await silent.read(1000)
+    network.heal()
+    assert await reset(reader) and await reset(new)
+    for one in (writer, new_writer):
         one.close()
 
 
