@@ -47,6 +47,7 @@ class Device:
         self.name = name
         self.user_id = user_id
         self.closed = False
+        self.silent = False  # it listens, and says nothing
         self.synced = False
         self.unsettled = 0
         self.rooms: set[str] = set()  # that it may talk in
@@ -106,7 +107,8 @@ class Device:
         """Says something every so many seconds on average, and sometimes takes it back."""
         while going() and not self.closed:
             await asyncio.sleep(self._random.expovariate(1 / seconds()))
-            if self.unsettled < MOST_UNSETTLED and self.rooms and going() and not self.closed:
+            speaks = going() and not self.closed and not self.silent
+            if speaks and self.rooms and self.unsettled < MOST_UNSETTLED:
                 self.say(self._random.choice(sorted(self.rooms)))
 
     def say(self, room: str) -> OutgoingMessage:

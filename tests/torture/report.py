@@ -14,31 +14,40 @@ from tests.torture.history import Closed, Fault, Healed, History, Opened, Record
 from tests.torture.torture import Outcome
 
 EVIDENCE: Final = 20  # violations that are printed with what shows them
+EVERYBODY: Final = "all, whatever failed meanwhile"
 _LOST: Final = ("lost", "missed", "incomplete")
 
 
-def recoveries(records: Sequence[Record]) -> dict[str, list[float]]:
-    """By kind of fault, for each client that it hit: seconds from the healing to its first message.
+def recoveries(records: Sequence[Record]) -> tuple[dict[str, list[float]], list[float]]:
+    """Seconds from a fault's healing to the first message of each client that it hit.
 
-    Where the next fault begins before a client has got one, the time goes on until it has.
+    By kind of fault, of those alone whom no other fault hit before; and, in the second list, of all: where
+    another fault comes in between, the time goes on.
     """
-    times: dict[str, list[float]] = {}
-    alive: set[str] = set()
+    undisturbed: dict[str, list[float]] = {}
+    all_of_them: list[float] = []
+    clients: set[str] = set()
     waiting: dict[str, list[Healed]] = {}
+    disturbed: set[str] = set()
     for record in records:
         if isinstance(record, Opened):
-            alive.add(record.client)
+            clients.add(record.client)
         elif isinstance(record, Closed):
-            alive.discard(record.client)
+            clients.discard(record.client)
             waiting.pop(record.client, None)
+        elif isinstance(record, Fault):
+            disturbed.update(record.clients or clients)
         elif isinstance(record, Healed):
-            for client in record.clients or alive:
-                if client in alive:
-                    waiting.setdefault(client, []).append(record)
+            for client in clients.intersection(record.clients) if record.clients else clients:
+                if client not in waiting:
+                    disturbed.discard(client)
+                waiting.setdefault(client, []).append(record)
         elif isinstance(record, Seen) and record.client in waiting:
             for healed in waiting.pop(record.client):
-                times.setdefault(healed.kind, []).append(record.at - healed.at)
-    return times
+                all_of_them.append(record.at - healed.at)
+                if record.client not in disturbed:
+                    undisturbed.setdefault(healed.kind, []).append(record.at - healed.at)
+    return undisturbed, all_of_them
 
 
 def quantile(values: Sequence[float], part: float) -> float:
@@ -50,8 +59,7 @@ def figures(outcome: Outcome) -> dict[str, Any]:
     """What `--json` writes and the table shows; times in seconds."""
     history = outcome.history
     faults = Counter(record.kind for record in history.records if isinstance(record, Fault))
-    times = recoveries(history.records)
-    everyone = [time for some in times.values() for time in some]
+    times, everyone = recoveries(history.records)
     kinds = Counter(violation.kind for violation in outcome.violations)
     trend = outcome.resources.trend()
     return {
@@ -79,7 +87,7 @@ def figures(outcome: Outcome) -> dict[str, Any]:
                 "p50": round(quantile(some, 0.5), 2),
                 "p99": round(quantile(some, 0.99), 2),
             }
-            for kind, some in [("all", everyone), *sorted(times.items())]
+            for kind, some in [(EVERYBODY, everyone), *sorted(times.items())]
             if some
         },
         "resources": dataclasses.asdict(trend) if trend else None,

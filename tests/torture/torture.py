@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,7 @@ class Plan:
     kinds: Sequence[str] = EVERY_FAULT
     pause: Span = PAUSE  # between two faults
     churn: bool = True
+    options: Sequence[str] = ()  # of the server, besides `OPTIONS`
     root: Path = ROOT  # of the source that runs
 
 
@@ -71,7 +72,7 @@ class Torture:
         self.folder = folder
         random = Random(plan.seed)
         self.history = History(folder / "history.jsonl")
-        self.process = Process(folder / "data", *OPTIONS)
+        self.process = Process(folder / "data", *OPTIONS, *plan.options)
         self.process.root = plan.root
         self.network = Network()
         self.faults = Faults(self.process, self.network, self.history, Random(random.random()))
@@ -84,7 +85,7 @@ class Torture:
     async def __aenter__(self) -> Torture:
         await self.faults.start()
         await self.world.make(self.plan.people)
-        await self._until(self._all_synced, SETTLE_SECONDS)
+        await self.settle(self.world.devices)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -101,51 +102,60 @@ class Torture:
 
     async def run(self) -> Outcome:
         """Faults for as long as the plan says, then healing, then the judgement."""
-        started = monotonic()
-        end = started + self.plan.seconds
+        end = monotonic() + self.plan.seconds
 
         def going() -> bool:
             return self._going and monotonic() < end
 
+        return await self.play(lambda: self.faults.storm(self.plan.kinds, going, self.plan.pause))
+
+    async def play(self, script: Callable[[], Awaitable[None]]) -> Outcome:
+        """People talk, come and go while the script is played; then healing, and the judgement."""
+        started = monotonic()
         sampling = asyncio.create_task(self.outcome.resources.sample())
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.faults.storm(self.plan.kinds, going, self.plan.pause))
-                group.create_task(self.talk(going))
+                group.create_task(self._talk())
                 if self.plan.churn:
-                    group.create_task(self.world.churn(going))
+                    group.create_task(self.world.churn(lambda: self._going))
+                await script()
+                self.hush()
             self.outcome.seconds = monotonic() - started
         finally:
             sampling.cancel()
-        await self.judge()
+        await self._judge()
         return self.outcome
 
-    async def talk(self, going: Callable[[], bool]) -> None:
-        """Everybody talks, those who come later too, until told to stop."""
-        while going():
+    def hush(self) -> None:
+        """Nobody says anything more, comes or goes."""
+        self._going = False
+
+    async def settle(self, devices: Iterable[Device]) -> None:
+        """Waits until all that these have sent is acknowledged, or given up."""
+        some = list(devices)
+        await self._until(lambda: all(device.settled for device in some), SETTLE_SECONDS)
+
+    async def _talk(self) -> None:
+        """Everybody talks, those who come later too."""
+        while self._going:
             for device in self.world.devices:
                 if device not in self._talkers:
                     self._talkers.add(device)
-                    self._talking.append(asyncio.create_task(device.talk(self._pause, going)))
+                    talking = device.talk(self._pause, lambda: self._going)
+                    self._talking.append(asyncio.create_task(talking))
             await asyncio.sleep(POLL_SECONDS)
 
     def _pause(self) -> float:
         return max(1, len(self.world.devices)) / self.plan.rate
 
-    async def judge(self) -> None:
+    async def _judge(self) -> None:
         """Heals what is broken, waits until everybody is back and everything has settled, and checks."""
         self.network.heal()
-        await self._until(self._all_settled, SETTLE_SECONDS)
+        await self.settle(self.world.devices)
         await self._until_quiet()
         await self.world.read_store()
         self.outcome.restarts = self.faults.restarts
         self.outcome.violations = await asyncio.to_thread(check, self.history.records)
-
-    def _all_synced(self) -> bool:
-        return all(device.synced for device in self.world.devices)
-
-    def _all_settled(self) -> bool:
-        return all(device.settled for device in self.world.devices)
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         """Or for so many seconds: what has not come by then is the checker's to find."""
