@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="how long faults go on")
     parser.add_argument("--seed", type=int, default=1, help="decides people, talk and faults")
     parser.add_argument("--people", type=int, default=12, help="with one to three devices each")
-    parser.add_argument("--rate", type=float, default=25.0, help="messages a second, of all together")
+    parser.add_argument("--rate", type=float, default=50.0, help="messages a second, of all together")
     parser.add_argument(
         "--spare-server",
         action="store_true",

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -47,7 +48,7 @@ NETWORK_FAULTS: Final[dict[str, tuple[Mode, Span]]] = {
     LOSSY: (Mode.LOSSY, (1.0, 6.0)),
     HALF_OPEN: (Mode.HALF_OPEN, (1.0, 6.0)),
     SLOW: (Mode.SLOW, (1.0, 5.0)),
-    STALLED: (Mode.STALLED, (4.0, 8.0)),
+    STALLED: (Mode.STALLED, (6.0, 9.0)),  # until buffers are full, and 4008
 }
 ENDS_THE_SERVER: Final = frozenset({SERVER_KILLED, BOTH_KILLED, TERMINATED})
 # With writes under way: before both are killed, the database stands still for so long.
@@ -65,13 +66,31 @@ class Faults:
 
     async def storm(self, kinds: Sequence[str], going: Callable[[], bool], pause: Span = PAUSE) -> None:
         """Faults of these kinds, in rounds of all of them, until told to stop and the last one is over."""
+        await self._series(kinds, going, pause, None)
+
+    async def round(self, kinds: Sequence[str], pause: Span = PAUSE) -> None:
+        """Each of these kinds once."""
+        await self._series(kinds, lambda: True, pause, 1)
+
+    async def _series(
+        self, kinds: Sequence[str], going: Callable[[], bool], pause: Span, rounds: int | None
+    ) -> None:
+        """Processes and networks at the same time, each in an order of its own."""
         processes = [kind for kind in kinds if kind in PROCESS_FAULTS]
         networks = [kind for kind in kinds if kind in NETWORK_FAULTS]
-        await asyncio.gather(*(self._series(some, going, pause) for some in (processes, networks) if some))
+        await asyncio.gather(
+            *(
+                self._one_after_the_other(_rounds(some, Random(self._random.random()), rounds), going, pause)
+                for some in (processes, networks)
+                if some
+            )
+        )
 
-    async def _series(self, kinds: Sequence[str], going: Callable[[], bool], pause: Span) -> None:
+    async def _one_after_the_other(
+        self, kinds: Iterator[str], going: Callable[[], bool], pause: Span
+    ) -> None:
         random = Random(self._random.random())
-        for kind in _rounds(kinds, random):
+        for kind in kinds:
             await asyncio.sleep(random.uniform(*pause))
             if not going():
                 return
@@ -139,7 +158,7 @@ class Faults:
         self._network.port = self._process.port
 
 
-def _rounds(kinds: Sequence[str], random: Random) -> Iterator[str]:
-    """All of them in some order, and again."""
-    while True:
+def _rounds(kinds: Sequence[str], random: Random, rounds: int | None) -> Iterator[str]:
+    """All of them in some order, and again, so many times."""
+    for _ in range(rounds) if rounds is not None else count():
         yield from random.sample(kinds, len(kinds))

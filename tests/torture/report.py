@@ -10,7 +10,18 @@ from time import monotonic
 from typing import Any, Final
 
 from tests.torture.checker import Violation
-from tests.torture.history import Closed, Fault, Healed, History, Opened, Record, Seen, Sent, Stored
+from tests.torture.history import (
+    Closed,
+    Disconnected,
+    Fault,
+    Healed,
+    History,
+    Opened,
+    Record,
+    Seen,
+    Sent,
+    Stored,
+)
 from tests.torture.torture import Outcome
 
 EVIDENCE: Final = 20  # violations that are printed with what shows them
@@ -76,6 +87,11 @@ def figures(outcome: Outcome) -> dict[str, Any]:
         "seen": history.counts["Seen"],
         "deleted": history.counts["DeletionAsked"],
         "connections": history.counts["Connected"],
+        "closes": dict(
+            Counter(
+                str(record.code or "none") for record in history.records if isinstance(record, Disconnected)
+            )
+        ),
         "rooms_resumed": history.counts["Resumed"],
         "faults": dict(faults),
         "lost": sum(kinds[kind] for kind in _LOST),
@@ -106,6 +122,7 @@ def table(found: dict[str, Any]) -> str:
         ("delivered", f"{found['seen']:,}"),
         ("deleted", f"{found['deleted']:,}"),
         ("connections", f"{found['connections']:,}"),
+        ("  let go as too slow (4008)", f"{found['closes'].get('4008', 0):,}"),
         ("faults", f"{sum(found['faults'].values()):,}"),
         *((f"  {kind}", f"{count:,}") for kind, count in sorted(found["faults"].items())),
         ("lost", f"{found['lost']:,}"),

@@ -27,7 +27,7 @@ EVERY_FAULT: Final = (*PROCESS_FAULTS, *NETWORK_FAULTS)
 # What the server runs with: deadlines and buffers small enough that a fault of seconds passes them, and tokens
 # that expire while it lasts.
 OPTIONS: Final = (
-    *("--storage-timeout", "2", "--heartbeat-seconds", "4", "--buffer-bytes", "65536"),
+    *("--storage-timeout", "2", "--heartbeat-seconds", "4", "--buffer-bytes", "32768"),
     *("--token-seconds", "60", "--offline-seconds", "0.5"),
 )
 # After the healing: a 1012 sends up to 10 s away, a refusal up to a few.
@@ -42,7 +42,7 @@ class Plan:
     seconds: float
     seed: int = 1
     people: int = 12
-    rate: float = 25.0  # messages a second, of all together
+    rate: float = 50.0  # messages a second, of all together
     kinds: Sequence[str] = EVERY_FAULT
     pause: Span = PAUSE  # between two faults
     churn: bool = True
@@ -133,7 +133,7 @@ class Torture:
     async def settle(self, devices: Iterable[Device]) -> None:
         """Waits until all that these have sent is acknowledged, or given up."""
         some = list(devices)
-        await self._until(lambda: all(device.settled for device in some), SETTLE_SECONDS)
+        await self.wait(lambda: all(device.settled for device in some), SETTLE_SECONDS)
 
     async def _talk(self) -> None:
         """Everybody talks, those who come later too."""
@@ -157,7 +157,7 @@ class Torture:
         self.outcome.restarts = self.faults.restarts
         self.outcome.violations = await asyncio.to_thread(check, self.history.records)
 
-    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+    async def wait(self, condition: Callable[[], bool], seconds: float = SETTLE_SECONDS) -> None:
         """Or for so many seconds: what has not come by then is the checker's to find."""
         deadline = monotonic() + seconds
         while not condition() and monotonic() < deadline:
