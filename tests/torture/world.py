@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from pymongo import MongoClient
+from tornado.httpclient import HTTPClientError
 
 from tests.harness import PASSWORD, Person
 from tests.journeys.process import Process
@@ -160,5 +161,5 @@ async def _insist(work: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await work()
-        except (OSError, AssertionError):
+        except (OSError, HTTPClientError, AssertionError):
             await asyncio.sleep(0.3)
