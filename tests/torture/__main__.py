@@ -1,6 +1,7 @@
 """`python -m tests.torture --seconds 120 --seed 1`: the torture, its table, and exit code 1 on a violation.
 
-`check FILE` judges the history of an earlier run again.
+`storm` and `readers` measure what thousands of light clients do to it; `check FILE` judges the history of
+an earlier run again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import logging
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from tests.torture import report
+import uvloop
+
+from tests.torture import readers, report, storm
 from tests.torture.checker import check
 from tests.torture.faults import ENDS_THE_SERVER
 from tests.torture.history import read
@@ -52,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
     outcome = asyncio.run(torture(plan, folder))
     found = report.figures(outcome)
     print(report.table(found))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    _write(found, options.json)
     if outcome.violations:
         print(f"\n{report.evidence(outcome.violations)}\n\nThe history is in {folder}/history.jsonl")
         return 1
@@ -65,6 +68,23 @@ def judge(options: argparse.Namespace) -> int:
     violations = check(read(options.file))
     print(report.evidence(violations) or "clean")
     return 1 if violations else 0
+
+
+def crowd(options: argparse.Namespace) -> int:
+    """Storms, or slow readers: rows of figures, and exit code 1 if a client missed anything."""
+    folder = options.folder / "crowd"
+    shutil.rmtree(folder, ignore_errors=True)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        rows = runner.run(options.measure(folder, options))
+    print(options.table(rows))
+    _write(rows, options.json)
+    shutil.rmtree(folder)
+    return 1 if any(row["gaps"] for row in rows) else 0
+
+
+def _write(found: Any, file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def main() -> int:
@@ -87,6 +107,20 @@ def main() -> int:
     again = commands.add_parser("check", help="judge the history of an earlier run again")
     again.add_argument("file", type=Path)
     again.set_defaults(command=judge)
+    storming = commands.add_parser("storm", help="thousands come back at once")
+    storming.add_argument("--clients", type=int, default=storm.CLIENTS)
+    storming.set_defaults(
+        command=crowd,
+        table=storm.table,
+        measure=lambda folder, options: storm.run(folder, options.clients),
+    )
+    slow = commands.add_parser("readers", help="readers who stall: memory, and what the others notice")
+    slow.add_argument("--stalled", type=int, nargs="+", default=readers.STALLED)
+    slow.set_defaults(
+        command=crowd,
+        table=readers.table,
+        measure=lambda folder, options: readers.run(folder, options.stalled),
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     code: int = options.command(options)

@@ -89,12 +89,12 @@ class Device:
             await self.client.chat.ready()
             await self.client.chat.join(land)
 
-        await persist(joining)
+        await self._persist(joining)
 
     async def leave(self, land: str) -> None:
         self.rooms.discard(land)
         self._history.add(Left(self.name, land))
-        await persist(lambda: self.client.chat.leave(land))
+        await self._persist(lambda: self.client.chat.leave(land))
 
     async def close(self) -> None:
         """For good; what it sent and has no answer to is written down as given up, by the library."""
@@ -188,17 +188,20 @@ class Device:
 
     async def _take_back(self, room: str, id: str) -> None:
         self._history.add(DeletionAsked(self.name, room, id))
-        # One that is acknowledged and not there is the checker's to find.
+        await self._persist(lambda: self.client.api.delete_message(room, id))
+
+    async def _persist(self, work: Callable[[], Awaitable[Any]]) -> None:
+        """Until it is done, or refused for good, or the login has ended: what follows is the checker's to find."""
         with suppress(HereaboutsError):
-            await persist(lambda: self.client.api.delete_message(room, id))
+            await persist(work, lambda: self.client.user is not None)
 
 
-async def persist(work: Callable[[], Awaitable[Any]]) -> Any:
+async def persist(work: Callable[[], Awaitable[Any]], going: Callable[[], bool] = lambda: True) -> Any:
     """Does it, again and again while it fails for a reason that passes."""
     while True:
         try:
             return await work()
         except HereaboutsError as error:
-            if not error.transient:
+            if not error.transient or not going():
                 raise
             await asyncio.sleep(RETRY_SECONDS if error.retry_after is None else error.retry_after)
