@@ -29,7 +29,7 @@ test: $(VENV)/.installed-dev ## install what tests need, then run all of them
 check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE) tests/harness.py
+	$(BIN)/mypy $(CODE) tests/harness.py tests/torture
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
 
