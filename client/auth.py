@@ -30,7 +30,7 @@ class _Access:
 
 class Auth(Emitter):
     """Events: `signed_in {user}`, `signed_out {reason}` with a reason of logout, expired, ended (by the
-    server) or deleted, and `tokens {access_token, refresh_token}` when there are new ones."""
+    server), deleted or replaced (by somebody else's login here), and `tokens {access_token, refresh_token}` when there are new ones."""
 
     def __init__(self, http: Http) -> None:
         super().__init__()
@@ -132,6 +132,8 @@ class Auth(Emitter):
         return self._signed_in(answer["user"])
 
     def _signed_in(self, user: User) -> User:
+        if self.user is not None and self.user["id"] != user["id"]:
+            self.emit("signed_out", {"reason": "replaced"})  # its sockets close
         self.user = user
         self.emit("signed_in", {"user": user})
         return user

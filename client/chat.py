@@ -128,13 +128,11 @@ class ChatSocket(ReconnectingSocket):
         sent_at = self._typing_sent_at.get(room_id)
         if is_typing and sent_at is not None and now - sent_at < TYPING_SECONDS:
             return
-        if not is_typing and sent_at is None:
+        if (not is_typing and sent_at is None) or room_id in self._unresumed:  # not joined again yet
             return
-        if is_typing:
+        self._typing_sent_at.pop(room_id, None)
+        if self.notify("typing", room_id=room_id, is_typing=is_typing) and is_typing:
             self._typing_sent_at[room_id] = now
-        else:
-            del self._typing_sent_at[room_id]
-        self.notify("typing", room_id=room_id, is_typing=is_typing)
 
     async def mark_read(self, room_id: str, seq: int) -> Frame:
         """`seq`: at most the room's last; going back has no effect."""

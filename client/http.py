@@ -65,7 +65,10 @@ class Http:
             return None
         if response.code >= 300:
             raise error_of(response)
-        return json.loads(response.body)
+        try:
+            return json.loads(response.body)
+        except ValueError as error:
+            raise HereaboutsError("network", "expected JSON; somebody else answers here") from error
 
 
 def error_of(response: HTTPResponse) -> HereaboutsError:

@@ -47,6 +47,19 @@ def _closed(message: str = "not connected") -> HereaboutsError:
     return HereaboutsError("closed", message)
 
 
+class _Inbox:
+    """What one connection brings. Tornado's own queue of one holds up its closing handshake if nobody reads."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[str | bytes | None] = asyncio.Queue()  # None at the end
+        self.ended = asyncio.Event()
+
+    def arrived(self, message: str | bytes | None) -> None:
+        self.messages.put_nowait(message)
+        if message is None:
+            self.ended.set()
+
+
 class ReconnectingSocket(Emitter):
     """Events: `state {state, retry_at}` with a state of closed, connecting, open or waiting (`retry_at` in
     seconds since the epoch, while waiting), and every frame of the server under its own `type`, `connected`
@@ -65,7 +78,7 @@ class ReconnectingSocket(Emitter):
         self._pending: dict[str, asyncio.Future[Frame]] = {}
         self._running: asyncio.Task[None] | None = None
         self._keeping: list[asyncio.Task[None]] = []  # what lasts as long as a connection
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[Any]] = set()
         self._retry = asyncio.Event()
         self._ready = asyncio.Event()
         self.state = "closed"
@@ -108,8 +121,8 @@ class ReconnectingSocket(Emitter):
 
     def restart(self) -> None:
         """Gives up a connection that no longer answers, and makes another."""
-        if self._connection is not None:
-            self._deadline.reschedule(0)
+        if self._connection is not None and not self._deadline.expired():
+            self._deadline.reschedule(0)  # long past
 
     async def request(self, type: str, **fields: Any) -> Frame:
         """The frame that answers.
@@ -155,7 +168,7 @@ class ReconnectingSocket(Emitter):
             self._set_state("connecting")
             try:
                 token = await self._auth.token()
-                code, reason = await self._converse(await self._connect(token))
+                code, reason = await self._converse(token)
             except HereaboutsError as error:
                 if not error.transient:
                     break
@@ -184,18 +197,20 @@ class ReconnectingSocket(Emitter):
         except TimeoutError:
             return
 
-    async def _connect(self, token: str) -> WebSocketClientConnection:
+    async def _connect(self, token: str, inbox: _Inbox) -> WebSocketClientConnection:
         request = HTTPRequest(
             self._url,
             headers={"Authorization": f"Bearer {token}"},
             connect_timeout=CONNECT_SECONDS,
             request_timeout=CONNECT_SECONDS,
         )
-        connecting = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_MESSAGE))
+        connecting = asyncio.ensure_future(
+            websocket_connect(request, on_message_callback=inbox.arrived, max_message_size=MAX_MESSAGE)
+        )
         try:
             return await asyncio.shield(connecting)
         except asyncio.CancelledError:
-            connecting.add_done_callback(self._came_late)
+            connecting.add_done_callback(_close_late)
             raise
         except HTTPClientError as error:
             if error.response is not None and error.code != 599:
@@ -207,41 +222,31 @@ class ReconnectingSocket(Emitter):
         except (OSError, WebSocketError) as error:
             raise HereaboutsError("network", str(error)) from error
 
-    async def _converse(self, connection: WebSocketClientConnection) -> tuple[int | None, str]:
-        """Reads until the connection ends or falls silent; the code and reason that it was closed with."""
-        self._connection = connection
+    async def _converse(self, token: str) -> tuple[int | None, str]:
+        """One connection, until it ends or falls silent; the code and reason that it was closed with."""
+        inbox = _Inbox()
+        connection = self._connection = await self._connect(token, inbox)
         loop = asyncio.get_running_loop()
-        ended = False
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS) as self._deadline:
-                while (message := await connection.read_message()) is not None:
+                while (message := await inbox.messages.get()) is not None:
                     self._heard_at = loop.time()
                     self._receive(json.loads(message))
-            ended = True
         except TimeoutError:
-            log.info("%s: the connection fell silent", self._url)
-        except ValueError:  # not the server that this is written for
-            log.warning("%s: a frame that is not JSON", self._url)
+            log.info("%s: the connection is given up", self._url)
+        except (ValueError, KeyError, TypeError):  # not the server that this is written for
+            log.exception("%s: a frame that is none of the protocol's", self._url)
         finally:
             if self._connection is connection:
                 # What follows fails for the same reason: only one that was open says why it went.
                 if self.state == "open":
                     self.close_code = connection.close_code
                 self._drop()
-            self._bury(connection, ended)
+            connection.close()
+            ending = asyncio.create_task(inbox.ended.wait())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
         return connection.close_code, connection.close_reason or ""
-
-    def _came_late(self, connecting: asyncio.Future[WebSocketClientConnection]) -> None:
-        if not connecting.cancelled() and connecting.exception() is None:
-            self._bury(connecting.result())
-
-    def _bury(self, connection: WebSocketClientConnection, ended: bool = False) -> None:
-        """Closes. Unless it ended by itself, reads what still comes: Tornado's closing waits behind it."""
-        connection.close()
-        if not ended:
-            task = asyncio.create_task(_read_out(connection))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
 
     def _receive(self, frame: Frame) -> None:
         if frame["type"] == "connected":
@@ -261,11 +266,11 @@ class ReconnectingSocket(Emitter):
     def _opened(self, frame: Frame) -> None:
         seconds = frame["heartbeat_seconds"]
         self._attempt = 0
-        self._deadline.reschedule(self._heard_at + 2 * seconds)
+        self._deadline.reschedule(None)
         self._keep(self._stay_alive(seconds))
         self._keep(self._stay_known())
-        self._set_state("open")
         self._keep(self._prepare())
+        self._set_state("open")  # last: a listener may close
 
     async def _prepare(self) -> None:
         """What a new connection needs before it is ready."""
@@ -280,13 +285,14 @@ class ReconnectingSocket(Emitter):
 
     async def _stay_alive(self, heartbeat: float) -> None:
         """Silence of two heartbeats is a dead connection. The server's own pings are answered by Tornado and
-        not seen here, so one who has heard nothing for one heartbeat asks. Looked at often enough that the
-        answer has counted before the deadline."""
+        not seen here, so one who has heard nothing for one heartbeat asks."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(heartbeat / 3)
-            self._deadline.reschedule(self._heard_at + 2 * heartbeat)
-            if loop.time() - self._heard_at >= heartbeat:
+            await asyncio.sleep(heartbeat / 2)
+            silent = loop.time() - self._heard_at
+            if silent >= 2 * heartbeat:
+                self.restart()
+            elif silent >= heartbeat:
                 self.notify("ping")
 
     async def _stay_known(self) -> None:
@@ -320,9 +326,9 @@ class ReconnectingSocket(Emitter):
         self.emit("state", {"state": state, "retry_at": retry_at})
 
 
-async def _read_out(connection: WebSocketClientConnection) -> None:
-    while await connection.read_message() is not None:
-        continue
+def _close_late(connecting: asyncio.Future[WebSocketClientConnection]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()
 
 
 def as_error(frame: Frame) -> HereaboutsError:

@@ -62,19 +62,23 @@ class Browser:
         self._origin = origin
         self.visitors: list[Visitor] = []
 
-    async def visit(self, name: str, size: str = "desktop", **options: object) -> Visitor:
-        """A fresh context at the demo page, not signed in."""
+    async def visit(
+        self, name: str, size: str = "desktop", *, port: int | None = None, **options: object
+    ) -> Visitor:
+        """A fresh context at the demo page, not signed in; by way of another port than the server's if one is given."""
         width, height = SIZES[size]
         options = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce", **options}
         context = await self._browser.new_context(**options)  # type: ignore[attr-defined]
         visitor = Visitor(name, context, await context.new_page())
         self.visitors.append(visitor)
-        await visitor.page.goto(self._origin)
+        await visitor.page.goto(self._origin if port is None else f"http://localhost:{port}")
         return visitor
 
-    async def registered(self, name: str, size: str = "desktop", **options: object) -> Visitor:
+    async def registered(
+        self, name: str, size: str = "desktop", *, port: int | None = None, **options: object
+    ) -> Visitor:
         """Somebody who filled in the form and sees the map."""
-        visitor = await self.visit(name, size, **options)
+        visitor = await self.visit(name, size, port=port, **options)
         if not await visitor.find("register-form").count():
             await visitor.find("switch-mode").click()
         await visitor.find("register-form").wait_for()

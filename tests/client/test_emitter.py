@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from client.emitter import Emitter
 
 def test_a_listener_hears_its_type_until_it_stops() -> None:
     """Stopping twice is harmless; the same function may listen twice."""
-    emitter, heard = Emitter(), []
+    emitter = Emitter()
+    heard: list[Any] = []
     stop = emitter.on("a", heard.append)
     emitter.on("b", lambda detail: heard.append(("b", detail)))
     emitter.emit("a", 1)
@@ -25,7 +27,8 @@ def test_a_listener_hears_its_type_until_it_stops() -> None:
 
 def test_one_may_stop_listening_while_being_told() -> None:
     """The others hear that event all the same."""
-    emitter, heard = Emitter(), []
+    emitter = Emitter()
+    heard: list[Any] = []
 
     def first(detail: int) -> None:
         stop_first()
@@ -41,7 +44,8 @@ def test_one_may_stop_listening_while_being_told() -> None:
 
 @pytest.mark.logs("hereabouts.client ERROR a listener to 'a' raised\nTraceback(.|\n)*broken")
 def test_one_that_raises_is_logged_and_keeps_nobody_from_hearing() -> None:
-    emitter, heard = Emitter(), []
+    emitter = Emitter()
+    heard: list[Any] = []
 
     def broken(detail: int) -> None:
         raise RuntimeError("broken")

@@ -30,14 +30,24 @@ async def send_away(server: Server, person: Person, client: Hereabouts) -> None:
 
 
 @pytest.mark.parametrize("kind", ["land", "private", "group"])
-async def test_what_was_said_and_deleted_meanwhile_is_told(kind: str, server: Server) -> None:
-    """In order and once; what was deleted is named, whether it had been told before or not."""
+async def test_what_was_said_and_deleted_meanwhile_is_told(
+    kind: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order and once; what was deleted is named, whether it had been told before or not. The resume is enough."""
     ann, bob = await server.person("ann"), await server.person("bob")
     room = await room_of(kind, ann, bob)
     async with connected(server, bob) as his:
         await his.chat.join(room)
         heard = Told(his.chat, "message")
         deleted, synced, resumed = (Told(his.chat, type) for type in ("message_deleted", "synced", "resumed"))
+        pages: list[str] = []
+        read = his.api.messages
+
+        async def counted(room_id: str, **page: int) -> dict[str, Any]:
+            pages.append(room_id)
+            return await read(room_id, **page)
+
+        monkeypatch.setattr(his.api, "messages", counted)
         said = await say(ann, room, "one", "two", "three")
         await heard.until(lambda events: len(events) == 3)
         await send_away(server, bob, his)
@@ -52,6 +62,7 @@ async def test_what_was_said_and_deleted_meanwhile_is_told(kind: str, server: Se
         assert {event["id"] for event in deleted.events} == {said[1]["id"], said[3]["id"]}
         (answer,) = resumed.events
         assert (answer["kind"], answer["last_seq"], answer["complete"]) == (kind, 6, True)
+        assert pages == []
 
 
 async def test_a_session_is_followed_from_its_first_message_on(server: Server) -> None:
@@ -169,7 +180,7 @@ async def test_the_order_stays_when_the_server_refuses_some_for_the_moment(
                 await message.settled()
             assert [message.seq for message in sent] == list(range(1, 31))
             counted = (await server.fetch("GET", f"{server.origin}/metrics")).body.decode()
-            assert "rate_limited" in counted
+            assert 'outcome="rate_limited",type="send_message"' in counted
 
 
 async def test_who_has_missed_too_much_for_a_replay_reads_it_from_history(server: Server) -> None:
@@ -256,14 +267,16 @@ async def test_a_room_that_is_lost_meanwhile_is_told_and_the_others_go_on(server
 
 
 async def test_a_room_that_was_left_is_not_resumed(server: Server) -> None:
-    """Left while away, or before."""
+    """Left while away, or before; although messages of a private session still come while connected."""
     ann, bob = await server.person("ann"), await server.person("bob")
-    before, away, kept = await ann.land(), await ann.land(x=20), await ann.land(x=40)
+    before, away, kept = await ann.private(bob), await ann.land(x=20), await ann.land(x=40)
     async with connected(server, bob) as his:
-        synced, resumed = Told(his.chat, "synced"), Told(his.chat, "resumed")
-        for land in (before, away, kept):
-            await his.chat.join(land)
+        heard, synced, resumed = (Told(his.chat, type) for type in ("message", "synced", "resumed"))
+        for room in (before, away, kept):
+            await his.chat.join(room)
         await his.chat.leave(before)
+        await say(ann, before, "still there?")
+        await heard.next(content="still there?")
         await send_away(server, bob, his)
         await his.chat.leave(away)
         his.retry_now()
@@ -287,6 +300,21 @@ async def test_a_gap_is_read_from_history(server: Server) -> None:
         assert contents(heard.events) == ["one", "two", "three"]
 
 
+async def test_a_place_beyond_the_end_of_the_room_is_given_up(server: Server) -> None:
+    """As after a restored backup: what the server counts anew is told."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    room = await ann.private(bob)
+    await say(ann, room, "one", "two")
+    async with Hereabouts(server.origin) as his:
+        heard = Told(his.chat, "message")
+        his.chat.follow({"id": room, "last_seq": 9})
+        await his.auth.use_token(bob.token)
+        await his.chat.ready()
+        await say(ann, room, "three")
+        assert (await heard.next())["content"] == "three"
+        assert heard.events == []
+
+
 async def test_more_rooms_than_one_request_holds(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Are asked for in several, and each is resumed once."""
     monkeypatch.setattr("client.chat.RESUME_ROOMS", 3)
@@ -304,6 +332,35 @@ async def test_more_rooms_than_one_request_holds(server: Server, monkeypatch: py
         assert sorted(event["room_id"] for event in resumed.events) == sorted(rooms)
         assert len({event["ref"] for event in resumed.events}) == 3
         assert len(heard.events) == 7
+
+
+async def test_a_resume_that_is_refused_for_the_moment_is_asked_again(
+    new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the rate of requests: what waits to be sent goes out when its room is there."""
+    monkeypatch.setattr("client.chat.RESUME_ROOMS", 1)
+    async with new_server(rate_limits=True, request_rate=100.0, request_burst=45.0) as server:
+        ann, bob = await server.people(2)
+        rooms = [await ann.land(x=20 * number) for number in range(6)]
+        async with Hereabouts(server.origin) as his:
+            await his.auth.use_token(bob.token)
+            await his.chat.ready()
+            heard, synced, resumed = (Told(his.chat, type) for type in ("message", "synced", "resumed"))
+            for room in rooms:
+                his.chat.follow({"id": room, "last_seq": 0})
+            await send_away(server, bob, his)
+            sent = []
+            for room in rooms:
+                await say(ann, room, "hello")
+                sent.append(his.chat.send(room, "hello yourself"))
+            his.retry_now()
+            await synced.next()
+            for message in sent:
+                assert (await message.settled()).state == "sent"
+            assert sorted(event["room_id"] for event in resumed.events) == sorted(rooms)
+            await heard.until(lambda events: len(events) == 12)
+            counted = (await server.fetch("GET", f"{server.origin}/metrics")).body.decode()
+            assert 'outcome="rate_limited",type="resume"' in counted
 
 
 @pytest.mark.logs("hereabouts.client ERROR a listener to 'message' raised")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given
@@ -117,10 +118,10 @@ def test_what_is_deleted_before_its_turn_is_not_told() -> None:
     room.log.hold()
     room.receive(3)
     room.log.deleted("room", 3)
-    room.log.deleted("room", 2)
-    room.log.deleted("elsewhere", 2)
-    assert room.receive(1, 2, 4) == [1, 4]
-    assert room.cover(4) == [1, 4]
+    room.log.deleted("room", 4)
+    room.log.deleted("elsewhere", 1)
+    assert room.receive(4, 5, 1, 2) == [1, 2, 5]
+    assert room.cover(5) == [1, 2, 5]
     assert room.gaps == 0
 
 
@@ -150,11 +151,12 @@ def test_a_listener_may_leave_the_room() -> None:
         log.forget("room")
 
     log = RoomLog(deliver, lambda room_id: None)
-    for step in (
+    steps: list[Callable[[], None]] = [
         lambda: log.receive(message(1)),
         lambda: log.cover("room", 9),
         lambda: log.advance("room", [message(1), message(2)]),
-    ):
+    ]
+    for step in steps:
         log.follow("room", 0)
         log.hold()
         for seq in (2, 3):

@@ -18,6 +18,7 @@ export class Conversation {
   #watchedFrom = null; // the first seq from which on no reading was missed
   #bySeq = new Map();
   #pending = new Map(); // client_id → Row
+  #deletedIds = new Set(); // as told: a page of history that was on its way then does not know
 
   /** @param {{marks: import('./read-marks.js').ReadMarks, kind: 'land'|'private'|'group'}} of */
   constructor({ api, people, selfId, marks, id, kind }) {
@@ -103,7 +104,7 @@ export class Conversation {
     return [...sent, ...this.#pending.values()];
   }
 
-  /** Loads the newest page, again after a reconnect: deletions missed meanwhile show in it. */
+  /** Loads the newest page; again to see what was deleted of it. */
   async load() {
     await this.#fetch({ limit: PAGE }, ({ next_before: nextBefore }) => {
       if (!this.loaded) this.nextBefore = nextBefore;
@@ -147,10 +148,12 @@ export class Conversation {
     this.#pending.delete(clientId);
   }
 
-  deleted(seq) {
-    const row = this.#bySeq.get(seq);
-    if (row) this.#bySeq.set(seq, { ...row, content: '', state: 'deleted' });
-    if (this.lastMessage?.seq === seq) this.lastMessage = { ...this.lastMessage, deleted: true };
+  /** A message was deleted, which need not be one of those loaded. */
+  deleted(id) {
+    this.#deletedIds.add(id);
+    const row = [...this.#bySeq.values()].find((other) => other.id === id);
+    if (row) this.#bySeq.set(row.seq, { ...row, content: '', state: 'deleted' });
+    if (this.lastMessage?.id === id) this.lastMessage = { ...this.lastMessage, deleted: true };
   }
 
   read(userId, seq) {
@@ -189,8 +192,9 @@ export class Conversation {
   }
 
   #put(message) {
+    if (message.deleted) this.#deletedIds.add(message.id);
     const known = this.#bySeq.get(message.seq);
-    const state = message.deleted || known?.state === 'deleted' ? 'deleted' : 'sent';
+    const state = message.deleted || this.#deletedIds.has(message.id) ? 'deleted' : 'sent';
     const key = known?.key ?? message.client_id ?? `seq-${message.seq}`;
     if (message.sender_id) this.#people.learn({ id: message.sender_id, username: message.sender_username });
     this.#wrote(message);

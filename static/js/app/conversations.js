@@ -70,7 +70,7 @@ export class Conversations extends Emitter {
 
   async deleteMessage(conversation, row) {
     await this.#hereabouts.api.deleteMessage(conversation.id, row.id);
-    conversation.deleted(row.seq);
+    conversation.deleted(row.id);
     this.emit('changed');
   }
 
@@ -172,9 +172,14 @@ export class Conversations extends Emitter {
       if (message.state === 'sent' && message.seq > conversation.lastSeq) conversation.turn = ++this.#turn;
       conversation.outgoing(message);
     });
-    inRoom('message_deleted', (conversation, { seq }) => conversation.deleted(seq));
+    inRoom('message_deleted', (conversation, { id }) => conversation.deleted(id));
     inRoom('read', (conversation, { user_id: userId, seq }) => conversation.read(userId, seq));
     inRoom('joined_room', (conversation, { members, member_count: count }) => this.#setPresent(conversation, members, count));
+    inRoom('resumed', (conversation, { members, member_count: count, complete }) => {
+      this.#setPresent(conversation, members, count);
+      // Too much was missed to say what was deleted meanwhile: the newest page shows it.
+      if (!complete && conversation.loaded) this.load(conversation);
+    });
     inRoom('user_joined', (conversation, { user_id: userId, username }) => {
       if (!conversation.present.has(userId)) conversation.presentCount += 1;
       conversation.present.set(userId, username);
@@ -200,8 +205,6 @@ export class Conversations extends Emitter {
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
     this.#order(own);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
-    // What was deleted while the connection was away shows in the newest page.
-    for (const conversation of this.#byId.values()) if (conversation.loaded) this.load(conversation);
     this.emit('changed');
   }
 

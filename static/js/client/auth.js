@@ -84,12 +84,13 @@ export class Auth extends Emitter {
    * @throws {HereaboutsError} `unauthorized` when nobody is signed in any more
    */
   async token() {
-    if (!this.#access || Date.now() >= this.renewAt) await this.#refresh();
+    if (Date.now() >= this.renewAt) await this.#refresh();
     return this.#access.token;
   }
 
-  /** @returns {number} when to fetch the next token, in local milliseconds since the epoch */
+  /** @returns {number} when to fetch the next token, in local milliseconds since the epoch; 0 if there is none now */
   get renewAt() {
+    if (!this.#access) return 0;
     const { issuedAt, expiresAt } = this.#access;
     return issuedAt + RENEW_AFTER * (expiresAt - issuedAt);
   }

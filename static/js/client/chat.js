@@ -1,8 +1,8 @@
 // The chat socket: rooms, messages, typing, read marks, and one's position.
 //
-// After a reconnect it joins its rooms again, reads what was missed from
-// history and sends what was not acknowledged, so that its listeners see each
-// message once and in order whatever the network did.
+// After a reconnect it resumes all its rooms, which joins them and replays what
+// was missed, and sends what was not acknowledged, so that its listeners see
+// each message once and in order whatever the network did.
 
 import { Outbox } from './outbox.js';
 import { RoomLog } from './room-log.js';
@@ -11,19 +11,24 @@ import { ReconnectingSocket } from './socket.js';
 /** The server passes typing on once per user in this time. */
 const TYPING_INTERVAL_MS = 3_000;
 const SYNC_RETRY_MS = 3_000;
+/** The contract's, of one request. */
+const MOST_RESUMED = 200;
 
 /**
  * Events beside those of ReconnectingSocket and the frames of the contract:
- * - `message` {@link import('./api.js').Message}, in order and once; from history it may be `deleted`
+ * - `message` {@link import('./api.js').Message}, in order and once; it may be `deleted` by the time it is told
+ * - `message_deleted {room_id, id, seq?}`, without `seq` for what was deleted while there was no connection; such an
+ *   id may be of a message that was never told, or told as deleted before
  * - `outgoing` {@link import('./outbox.js').OutgoingMessage}, whenever one of ours changes state
- * - `synced {sessions}` after each connect, once rooms are joined; the caller's sessions as they are now
- * - `room_lost {room_id, error}` a room that could not be joined again
+ * - `synced {sessions}` after each connect, once rooms are resumed; the caller's sessions as they are now
+ * - `room_lost {room_id, error}` a room that is gone, or not the caller's to enter any more; it is not followed any more
  */
 export class ChatSocket extends ReconnectingSocket {
   #api;
   #log;
   #outbox;
-  #joined = new Set();
+  #connection = null; // the `connected` that is being synced with, or was
+  #syncTimer = null;
   #typingSentAt = new Map(); // room_id → local milliseconds
 
   /**
@@ -34,23 +39,39 @@ export class ChatSocket extends ReconnectingSocket {
   constructor(url, auth, api) {
     super(url, auth);
     this.#api = api;
-    this.#log = new RoomLog((roomId, page) => api.messages(roomId, page), (message) => this.emit('message', message));
-    this.#outbox = new Outbox((type, fields) => this.request(type, fields), (message) => this.emit('outgoing', message));
-    this.on('connected', () => this.#sync());
-    this.on('session_created', ({ session }) => this.#log.follow(session.id, session.last_seq));
+    this.#log = new RoomLog(
+      (roomId, page) => api.messages(roomId, page),
+      (message) => this.emit('message', message),
+      (roomId, error) => this.#lose(roomId, error),
+    );
+    this.#outbox = new Outbox(
+      (type, fields) => this.request(type, fields),
+      // Before its resume a room is not joined, and the server would refuse the message for good.
+      (roomId) => this.state === 'open' && !this.#log.isResuming(roomId),
+      (message) => this.emit('outgoing', message),
+    );
+    // First among the listeners, so that none of them finds a room as it was on the connection before.
+    this.on('state', ({ state }) => state === 'open' || this.#disconnected());
+    this.on('connected', (frame) => this.#sync(frame));
+    this.on('session_created', ({ session }) => this.follow(session));
     this.on('room_closed', ({ room_id: roomId }) => this.#forget(roomId));
+    // Unasked: the land's owner took one off the guest list.
+    this.on('left_room', ({ room_id: roomId, ref }) => ref ?? this.#forget(roomId));
   }
 
-  /** Live messages go by way of the log, which puts them in order. */
+  /** Messages go by way of the log, which puts them in order. */
   deliver(frame) {
-    if (frame.type === 'message') this.#log.receive(frame);
-    else super.deliver(frame);
+    if (frame.type === 'message') {
+      this.#log.receive(frame);
+      return;
+    }
+    if (frame.type === 'message_deleted') this.#log.delete(frame.room_id, frame.id);
+    super.deliver(frame);
   }
 
-  /** Forgets rooms and unsent messages too: for a change of user. */
+  /** Forgets rooms too, and what was not sent has failed: for a change of user. */
   close() {
     super.close();
-    this.#joined.clear();
     this.#log.clear();
     this.#outbox.clear();
   }
@@ -63,22 +84,27 @@ export class ChatSocket extends ReconnectingSocket {
    */
   async join(roomId) {
     const joined = await this.request('join_room', { room_id: roomId });
-    this.#joined.add(roomId);
-    this.#log.follow(roomId, joined.last_seq);
-    this.#log.catchUp(roomId, joined.last_seq);
+    this.#log.follow(roomId, joined.last_seq, true);
     return joined;
   }
 
   /** Leaves a room; messages of a land stop, a session stays the caller's. */
   async leave(roomId) {
-    this.#joined.delete(roomId);
-    this.#log.forget(roomId);
-    await this.request('leave_room', { room_id: roomId });
+    this.#forget(roomId);
+    try {
+      await this.request('leave_room', { room_id: roomId });
+    } catch (error) {
+      if (error.code !== 'closed') throw error; // left with the connection, and not resumed
+    }
   }
 
-  /** Delivers the messages of a session of the caller's, gaps filled, from `lastSeq` on. */
+  /**
+   * Delivers the messages of a private or group session of the caller's, gaps filled, from its `last_seq` on. They
+   * come without being joined; what joining adds, who is present, comes with the first reconnect, which joins.
+   * @param {import('./api.js').Session} session
+   */
   follow(session) {
-    this.#log.follow(session.id, session.last_seq);
+    this.#log.follow(session.id, session.last_seq, this.state === 'open');
   }
 
   /** @returns {import('./outbox.js').OutgoingMessage} told of again by `outgoing` */
@@ -103,9 +129,10 @@ export class ChatSocket extends ReconnectingSocket {
     const sentAt = this.#typingSentAt.get(roomId);
     if (isTyping && now - (sentAt ?? 0) < TYPING_INTERVAL_MS) return;
     if (!isTyping && sentAt === undefined) return;
-    if (isTyping) this.#typingSentAt.set(roomId, now);
+    if (this.#log.isResuming(roomId)) return; // not joined again yet
+    const sent = this.notify('typing', { room_id: roomId, is_typing: isTyping });
+    if (isTyping && sent) this.#typingSentAt.set(roomId, now);
     else this.#typingSentAt.delete(roomId);
-    this.notify('typing', { room_id: roomId, is_typing: isTyping });
   }
 
   /** @param {number} seq  at most the room's last; going back has no effect */
@@ -122,33 +149,63 @@ export class ChatSocket extends ReconnectingSocket {
     return this.request('update_location', position);
   }
 
-  async #sync() {
-    await Promise.all([...this.#joined].map((roomId) => this.#rejoin(roomId)));
-    this.#outbox.flush();
+  #disconnected() {
+    clearTimeout(this.#syncTimer);
+    this.#log.disconnected();
+    this.#typingSentAt.clear();
+  }
+
+  /** @param {object} connection  its `connected`: whatever belongs to an earlier one ends by itself */
+  async #sync(connection) {
+    this.#connection = connection;
+    const isCurrent = () => this.#connection === connection && this.state === 'open';
     try {
+      this.#outbox.flush(); // to rooms that need no resume
+      await this.#resume();
       const sessions = await this.#api.allSessions();
-      if (this.state !== 'open') return; // the next connection asks anew
-      for (const session of sessions) this.#log.catchUp(session.id, session.last_seq);
-      for (const session of sessions) if (session.kind !== 'land') this.#log.follow(session.id, session.last_seq);
+      if (!isCurrent()) return;
+      for (const session of sessions) if (session.kind !== 'land') this.follow(session);
       this.emit('synced', { sessions });
     } catch (error) {
+      if (error.code && !isCurrent()) return; // the next connection begins anew
       if (!error.transient) throw error;
-      setTimeout(() => this.state === 'open' && this.#sync(), SYNC_RETRY_MS);
+      this.#syncTimer = setTimeout(() => this.#sync(connection), (error.retryAfter ?? 0) * 1000 || SYNC_RETRY_MS);
     }
   }
 
-  async #rejoin(roomId) {
-    try {
-      await this.join(roomId);
-    } catch (error) {
-      if (error.transient) return; // the next connection tries again
-      this.#forget(roomId);
-      this.emit('room_lost', { room_id: roomId, error });
+  /**
+   * Asks once for each room that has to be resumed.
+   * @throws {HereaboutsError} if some could not be for the moment
+   */
+  async #resume() {
+    const asked = new Set();
+    let refusal = null;
+    // Looked up before each request: meanwhile rooms may have been left.
+    const next = () => this.#log.resuming.filter(({ room_id: roomId }) => !asked.has(roomId)).slice(0, MOST_RESUMED);
+    for (let rooms = next(); rooms.length; rooms = next()) {
+      for (const { room_id: roomId } of rooms) asked.add(roomId);
+      await this.requestEach('resume', { rooms }, (answer, error) => {
+        if (error?.transient) refusal = error;
+        else if (error) this.#lose(answer.room_id, error);
+        else this.#resumed(answer);
+      });
     }
+    if (refusal) throw refusal;
+  }
+
+  #resumed(answer) {
+    this.#log.resumed(answer);
+    for (const id of answer.deleted) this.emit('message_deleted', { type: 'message_deleted', room_id: answer.room_id, id });
+    this.#outbox.flush(answer.room_id);
+  }
+
+  #lose(roomId, error) {
+    this.#forget(roomId);
+    this.emit('room_lost', { room_id: roomId, error });
   }
 
   #forget(roomId) {
-    this.#joined.delete(roomId);
     this.#log.forget(roomId);
+    this.#outbox.flush(roomId); // what waited for its resume: the server says what becomes of it
   }
 }

@@ -1,9 +1,20 @@
 // Messages on their way out: each is `sending` until the server acknowledges it
 // (`sent`) or refuses it (`failed`), and is sent again under the same
 // `client_id` after a reconnect, so that it is written once.
+//
+// Order. Of each room one message is on its way at a time, and the next one starts
+// when that is sent or has failed. So nothing overtakes what was refused for the
+// moment or lost with the connection, and a backlog that meets the rate limit
+// costs one refusal, not one for each message behind it. The price is a round trip
+// for each message of a room, which nobody types faster than.
 
-const MAX_TRIES = 5;
-const RETRY_MS = 2_000;
+import { fullJitter } from './backoff.js';
+import { HereaboutsError } from './errors.js';
+
+// With the waits of fullJitter a minute and a half of refusals, more or less: a database has elected another
+// primary or is up again by then. Being without a connection does not count.
+const MOST_TRIES = 10;
+const FIRST_WAIT = 2; // the attempt that fullJitter counts from: up to 2 s
 
 /**
  * @typedef {{client_id: string, room_id: string, content: string, created_at: string,
@@ -12,15 +23,19 @@ const RETRY_MS = 2_000;
  */
 export class Outbox {
   #request;
+  #isOpen;
   #changed;
-  #entries = new Map(); // client_id → {message, tries, inFlight}
+  #lanes = new Map(); // room_id → {messages: OutgoingMessage[], tries, underWay, timer}
+  #failed = new Map(); // client_id → OutgoingMessage
 
   /**
    * @param {(type: string, fields: object) => Promise<any>} request
+   * @param {(roomId: string) => boolean} isOpen  whether messages may go there now; `flush` when they may again
    * @param {(message: OutgoingMessage) => void} changed  told at every change of state
    */
-  constructor(request, changed) {
+  constructor(request, isOpen, changed) {
     this.#request = request;
+    this.#isOpen = isOpen;
     this.#changed = changed;
   }
 
@@ -34,63 +49,92 @@ export class Outbox {
       state: 'sending',
       error: null,
     };
-    this.#entries.set(message.client_id, { message, tries: 0, inFlight: false });
-    this.#changed(message);
-    this.#attempt(message.client_id);
+    this.#enqueue(message);
     return message;
   }
 
-  /** Sends a failed message once more. */
+  /** Sends a failed message once more, behind those of its room that wait already. */
   retry(clientId) {
-    const entry = this.#entries.get(clientId);
-    if (entry?.message.state !== 'failed') return;
-    entry.tries = 0;
-    this.#update(entry, { state: 'sending', error: null });
-    this.#attempt(clientId);
+    const message = this.#failed.get(clientId);
+    if (!message) return;
+    this.#failed.delete(clientId);
+    Object.assign(message, { state: 'sending', error: null });
+    this.#enqueue(message);
   }
 
   /** Gives a failed message up. */
   discard(clientId) {
-    this.#entries.delete(clientId);
+    this.#failed.delete(clientId);
   }
 
-  /** After a reconnect: what was not acknowledged goes out again, in the order it was written. */
-  flush() {
-    for (const clientId of this.#entries.keys()) this.#attempt(clientId);
+  /** Messages may go out again, after a reconnect: of one room, or of all that are open. */
+  flush(roomId) {
+    for (const id of roomId === undefined ? [...this.#lanes.keys()] : [roomId]) this.#next(id);
   }
 
+  /** Nobody is signed in any more: what waits has failed, and is not kept for another try. */
   clear() {
-    this.#entries.clear();
+    const lanes = [...this.#lanes.values()];
+    this.#lanes.clear();
+    this.#failed.clear();
+    for (const { messages, timer } of lanes) {
+      clearTimeout(timer);
+      for (const message of messages) {
+        Object.assign(message, { state: 'failed', error: new HereaboutsError('closed', 'Signed out before it was sent') });
+        this.#changed(message);
+      }
+    }
   }
 
-  async #attempt(clientId) {
-    const entry = this.#entries.get(clientId);
-    if (!entry || entry.inFlight || entry.message.state !== 'sending') return;
-    entry.inFlight = true;
-    const { client_id, room_id, content } = entry.message;
+  #enqueue(message) {
+    const { room_id: roomId } = message;
+    if (!this.#lanes.has(roomId)) this.#lanes.set(roomId, { messages: [], tries: 0, underWay: false, timer: null });
+    this.#lanes.get(roomId).messages.push(message);
+    this.#changed(message);
+    this.#next(roomId);
+  }
+
+  #next(roomId) {
+    const lane = this.#lanes.get(roomId);
+    if (!lane || lane.underWay || !this.#isOpen(roomId)) return;
+    if (lane.messages.length) this.#attempt(roomId, lane);
+    else this.#lanes.delete(roomId);
+  }
+
+  async #attempt(roomId, lane) {
+    const [message] = lane.messages;
+    const { client_id, room_id, content } = message;
+    lane.underWay = true;
+    let outcome;
     try {
       const ack = await this.#request('send_message', { client_id, room_id, content });
-      this.#entries.delete(clientId);
-      this.#update(entry, { state: 'sent', id: ack.message_id, seq: ack.seq, created_at: ack.created_at });
+      outcome = { state: 'sent', id: ack.message_id, seq: ack.seq, created_at: ack.created_at };
     } catch (error) {
-      entry.inFlight = false;
-      this.#refused(clientId, entry, error);
+      outcome = this.#refused(roomId, lane, error);
     }
+    if (this.#lanes.get(roomId) !== lane || !outcome) return;
+    lane.messages.shift();
+    Object.assign(lane, { tries: 0, underWay: false });
+    Object.assign(message, outcome);
+    if (message.state === 'failed') this.#failed.set(client_id, message);
+    this.#changed(message);
+    this.#next(roomId);
   }
 
-  #refused(clientId, entry, error) {
-    if (error.code === 'closed') return; // `flush` takes it up
-    entry.tries += 1;
-    if (error.transient && entry.tries < MAX_TRIES) {
-      setTimeout(() => this.#attempt(clientId), (error.retryAfter ?? 0) * 1000 || RETRY_MS);
-    } else {
-      this.#update(entry, { state: 'failed', error });
+  /** @returns {object|null} what becomes of a message; null if it is tried again */
+  #refused(roomId, lane, error) {
+    if (error.code === 'closed') {
+      lane.underWay = false; // `flush` takes it up
+      return null;
     }
-  }
-
-  #update(entry, changes) {
-    Object.assign(entry.message, changes);
-    this.#changed(entry.message);
+    lane.tries += 1;
+    if (!error.transient || lane.tries === MOST_TRIES) return { state: 'failed', error };
+    const wait = (error.retryAfter ?? 0) * 1000 + fullJitter(FIRST_WAIT + lane.tries - 1);
+    lane.timer = setTimeout(() => {
+      lane.underWay = false;
+      this.#next(roomId);
+    }, wait);
+    return null;
   }
 }
 

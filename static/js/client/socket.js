@@ -9,6 +9,9 @@ import { HereaboutsError } from './errors.js';
 const REQUEST_TIMEOUT_MS = 10_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const FLOOD_PAUSE_MS = 10_000;
+/** The contract's: a larger frame would close the connection, and again each time that it is sent. */
+const MOST_FRAME_BYTES = 64 * 1024;
+const utf8 = new TextEncoder();
 
 /** Close codes of the contract that decide what happens next. */
 const CLOSE_TOKEN = 4001;
@@ -25,9 +28,10 @@ export class ReconnectingSocket extends Emitter {
   #url;
   #auth;
   #socket = null;
+  #connecting = null; // whatever is the one attempt under way; null once there is a socket, or none is wanted
   #attempt = 0;
   #lastRef = 0;
-  #pending = new Map(); // ref → {resolve, reject, timer}
+  #pending = new Map(); // ref → {answered(frame, error) → whether that was all, reject, timer?}
   #retryTimer = null;
   #handshakeTimer = null;
   #renewTimer = null;
@@ -58,6 +62,7 @@ export class ReconnectingSocket extends Emitter {
   /** Closes for good; requests under way fail with `closed`. */
   close() {
     this.#drop();
+    this.#attempt = 0;
     this.#setState('closed');
   }
 
@@ -77,18 +82,46 @@ export class ReconnectingSocket extends Emitter {
    * @param {string} type
    * @param {object} [fields]
    * @returns {Promise<any>} the frame that answers
-   * @throws {HereaboutsError} the server's code, `timeout` after 10 s, or `closed`
+   * @throws {HereaboutsError} the server's code, `timeout` after 10 s, `closed`, or `too_large` for what no frame holds
    */
   request(type, fields) {
-    if (this.state !== 'open') return Promise.reject(new HereaboutsError('closed', 'Not connected'));
-    const ref = String(++this.#lastRef);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(ref);
         reject(new HereaboutsError('timeout', `No answer to ${type}`));
       }, REQUEST_TIMEOUT_MS);
-      this.#pending.set(ref, { resolve, reject, timer });
-      this.#send({ type, ...fields, ref });
+      const answered = (frame, error) => {
+        if (error) reject(error);
+        else resolve(frame);
+        return true;
+      };
+      const ref = this.#ask(type, fields, { answered, reject, timer });
+    });
+  }
+
+  /**
+   * A request about several rooms, which is answered for each of them, a refusal (`error` with `room_id`) included.
+   * It may take as long as it takes while the connection lives, which the heartbeat sees to.
+   * @param {string} type
+   * @param {{rooms: {room_id: string}[]}} fields
+   * @param {(answer: {room_id: string}, error: HereaboutsError|null) => void} each  told in the order of arrival
+   * @returns {Promise<void>} once all have an answer
+   * @throws {HereaboutsError} `closed`, or the refusal of the request, or of what was left of it
+   */
+  requestEach(type, fields, each) {
+    let left = fields.rooms.length;
+    return new Promise((resolve, reject) => {
+      const answered = (frame, error) => {
+        if (error && frame.room_id === undefined) {
+          reject(error);
+          return true;
+        }
+        each(frame, error);
+        left -= 1;
+        if (left === 0) resolve();
+        return left === 0;
+      };
+      this.#ask(type, fields, { answered, reject });
     });
   }
 
@@ -106,23 +139,50 @@ export class ReconnectingSocket extends Emitter {
     this.#socket.send(JSON.stringify(frame));
   }
 
+  /** @returns {string} the `ref` that pairs the request with what answers it */
+  #ask(type, fields, pending) {
+    const ref = String(++this.#lastRef);
+    const text = JSON.stringify({ type, ...fields, ref });
+    const refused = this.#refusal(text);
+    if (refused) {
+      clearTimeout(pending.timer);
+      pending.reject(refused);
+    } else {
+      this.#pending.set(ref, pending);
+      this.#socket.send(text);
+    }
+    return ref;
+  }
+
+  #refusal(text) {
+    if (this.state !== 'open') return new HereaboutsError('closed', 'Not connected');
+    if (utf8.encode(text).length > MOST_FRAME_BYTES) return new HereaboutsError('too_large', 'Too much for one message');
+    return null;
+  }
+
   async #connect() {
     clearTimeout(this.#retryTimer);
+    // Whatever happens while the token is fetched, one attempt alone goes on: the last.
+    const connecting = {};
+    this.#connecting = connecting;
     this.#setState('connecting');
     let token;
     try {
       token = await this.#auth.token();
     } catch (error) {
+      if (this.#connecting !== connecting) return;
       if (error.code === 'unauthorized') this.close();
-      else if (this.state === 'connecting') this.#wait(fullJitter(this.#attempt++));
+      else this.#wait((error.retryAfter ?? 0) * 1000 + fullJitter(this.#attempt++));
       return;
     }
-    if (this.state !== 'connecting' || this.#socket) return;
+    if (this.#connecting !== connecting) return;
+    this.#connecting = null;
 
     const socket = new WebSocket(this.#url, ['bearer', token]);
     this.#socket = socket;
     // The server says `connected` first; until then the socket is of no use.
-    this.#handshakeTimer = setTimeout(() => socket.close(), HANDSHAKE_TIMEOUT_MS);
+    this.#handshakeTimer = setTimeout(() => this.#closed(), HANDSHAKE_TIMEOUT_MS);
+    // A socket that another one has taken the place of, or that was given up, says nothing any more.
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(JSON.parse(data));
     socket.onclose = ({ code, reason }) => this.#socket === socket && this.#closed(code, reason);
   }
@@ -134,17 +194,18 @@ export class ReconnectingSocket extends Emitter {
 
   #receive(frame) {
     this.#heardAt = Date.now();
-    if (frame.type === 'connected') this.#opened(frame);
+    if (frame.type === 'connected') {
+      this.#opened(frame);
+      if (this.state !== 'open') return; // a listener to `state` has closed it
+    }
     const pending = this.#pending.get(frame.ref);
     if (pending) {
-      this.#pending.delete(frame.ref);
-      clearTimeout(pending.timer);
-      if (frame.type === 'error') {
-        const { code, message, retry_after: retryAfter } = frame;
-        pending.reject(new HereaboutsError(code, message, { retryAfter }));
-        return;
+      const error = frame.type === 'error' ? errorOf(frame) : null;
+      if (pending.answered(frame, error)) {
+        this.#pending.delete(frame.ref);
+        clearTimeout(pending.timer);
       }
-      pending.resolve(frame);
+      if (error) return; // told to who asked, and to nobody else
     }
     this.deliver(frame);
   }
@@ -153,17 +214,19 @@ export class ReconnectingSocket extends Emitter {
     clearTimeout(this.#handshakeTimer);
     this.#heartbeat = setInterval(() => this.#checkAlive(seconds * 1000), seconds * 1000);
     this.#attempt = 0;
-    this.#setState('open');
     this.#scheduleRenewal();
+    this.#setState('open');
   }
 
   /** A page cannot see WebSocket pings, so a connection that died silently shows only by asking. */
   async #checkAlive(intervalMs) {
-    if (Date.now() - this.#heardAt < intervalMs) return;
+    const silent = () => Date.now() - this.#heardAt >= intervalMs;
+    if (!silent()) return;
     try {
       await this.request('ping');
     } catch (error) {
-      if (error.code === 'timeout') this.restart();
+      // The answer may stand behind a long resume, which is a sign of life too.
+      if (error.code === 'timeout' && silent()) this.restart();
     }
   }
 
@@ -188,6 +251,7 @@ export class ReconnectingSocket extends Emitter {
   }
 
   #drop() {
+    this.#connecting = null;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#handshakeTimer);
     clearTimeout(this.#renewTimer);
@@ -216,7 +280,9 @@ export class ReconnectingSocket extends Emitter {
       // Nothing is lost: the server closes with 4001 when the old token ends, and
       // reconnecting starts with a new one. Until then, try again.
       if (!error.transient) console.warn('token renewal refused:', error.message);
-      if (this.state === 'open') this.#renewTimer = setTimeout(() => this.#renew(), REQUEST_TIMEOUT_MS);
+      if (this.state !== 'open') return;
+      clearTimeout(this.#renewTimer); // a newer connection may have set it
+      this.#renewTimer = setTimeout(() => this.#renew(), REQUEST_TIMEOUT_MS);
     }
   }
 
@@ -225,4 +291,8 @@ export class ReconnectingSocket extends Emitter {
     this.state = state;
     this.emit('state', { state, retryAt: this.retryAt });
   }
+}
+
+function errorOf({ code, message, retry_after: retryAfter }) {
+  return new HereaboutsError(code, message, { retryAfter });
 }
