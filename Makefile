@@ -14,7 +14,7 @@ CODE := server handlers storage spatial client run.py
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-quick fuzz format lock sbom audit clean
+.PHONY: help run test check torture bench bench-quick fuzz format lock sbom audit clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -32,9 +32,12 @@ fuzz: $(VENV)/.installed-dev ## random and nearly right input for long, and how 
 check: $(VENV)/.installed-dev ## lint, format, types, import rules, hashes of vendored files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE) tests/harness.py tests/supply.py tests/fuzz
+	$(BIN)/mypy $(CODE) tests/harness.py tests/supply.py tests/fuzz tests/torture
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.vendored
+
+torture: $(VENV)/.installed-dev ## real faults, and a check that nothing acknowledged is lost (SECONDS=120 SEED=1)
+	@$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(TORTURE)
 
 bench: $(BENCH)/.installed ## measure every row beside its peers, into docs/performance.md (Linux, two cores, about 15 minutes)
 	@$(BENCH)/bin/python -m bench

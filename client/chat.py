@@ -225,7 +225,7 @@ class ChatSocket(ReconnectingSocket):
 
     async def _resume_rooms(self, rooms: list[str]) -> list[float]:
         """In how many seconds to ask again for those that were refused for the moment."""
-        asked = {room_id: self._log.seq(room_id) for room_id in rooms if room_id in self._unresumed}
+        asked = {room_id: self._log.settled(room_id) for room_id in rooms if room_id in self._unresumed}
         if not asked:
             return []  # left meanwhile
         resume = self._resume = _Resume(f"resume-{next(self._refs)}", asked)

@@ -17,6 +17,7 @@ Message = dict[str, Any]  # as in the contract; from history it may be `deleted`
 @dataclass(slots=True)
 class _Room:
     seq: int  # everything up to here has been delivered
+    settled: int  # where to resume from: deletions of what was delivered before are told up to here
     holding: bool = False  # until `cover`: a resume or a reading of history is under way
     # What skips ahead, by seq; None where a message was deleted before it could be delivered.
     held: dict[int, Message | None] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class RoomLog:
 
     def follow(self, room_id: str, seq: int) -> None:
         """Follows a room from `seq` on; a room followed already keeps its place."""
-        self._rooms.setdefault(room_id, _Room(seq))
+        self._rooms.setdefault(room_id, _Room(seq, seq))
 
     def forget(self, room_id: str) -> None:
         room = self._rooms.pop(room_id, None)
@@ -52,6 +53,11 @@ class RoomLog:
     def seq(self, room_id: str) -> int:
         return self._rooms[room_id].seq
 
+    def settled(self, room_id: str) -> int:
+        """Where to resume from. While a replay is under way that is where it began, not how far it has come: the
+        deletions that were missed are told at its end, to one who says that it was not there."""
+        return self._rooms[room_id].settled
+
     def highest(self, room_id: str) -> int:
         """The highest `seq` known of: what history has to reach."""
         room = self._rooms[room_id]
@@ -60,6 +66,8 @@ class RoomLog:
     def hold(self) -> None:
         """A connection begins. What the last one brought ahead of its turn comes again, with the resume."""
         for room in self._rooms.values():
+            if not room.holding:
+                room.settled = room.seq
             room.holding = True
             room.held.clear()
 
@@ -106,6 +114,7 @@ class RoomLog:
         """The server's last is below ours: it was restored from a backup, and counts on from there."""
         room = self._rooms[room_id]
         room.seq = min(room.seq, last_seq)
+        room.settled = min(room.settled, last_seq)
 
     def _pass(self, room: _Room, seq: int, message: Message | None) -> None:
         room.held.pop(seq, None)

@@ -14,6 +14,9 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 # One read: a client that talks a lot has several messages in it, and a turn of the loop stays short.
 RECEIVE_BYTES: Final = 65_536
+# What the kernel takes of us before the other side's window has room for it. By itself it takes up to 4 MB for a
+# connection that was busy, outside of our bounds and of what is seen of our memory; this much fills any pipe.
+UNSENT_BYTES: Final = 131_072
 
 
 class Receiver(Protocol):
@@ -209,6 +212,8 @@ OVER: Final = _NoTransport()
 
 def transport_of(stream: IOStream, receiver: Receiver) -> tuple[Transport, bytes]:
     """Takes a connection over from Tornado's stream, and what that has read already."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux and macOS
+        stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     if isinstance(stream, SSLIOStream):
         return StreamTransport(stream, receiver), b""  # it comes with the first read
     connected = stream.socket

@@ -39,8 +39,8 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "HEREABOUTS_RATE_LIMITS": "off", **more}
 
 
-def command(data_dir: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "run.py"), *arguments, "--data-dir", str(data_dir)]
+def command(data_dir: Path, *arguments: str, root: Path = ROOT) -> list[str]:
+    return [sys.executable, str(root / "run.py"), *arguments, "--data-dir", str(data_dir)]
 
 
 def complaints(stderr: str) -> list[str]:
@@ -85,6 +85,7 @@ class Process(Server):
         self.data_dir = data_dir
         self.options = options
         self.variables = variables
+        self.root = ROOT  # of the source that runs
         self.port = 0
         self.stdout = data_dir.with_suffix(".stdout")
         self.stderr = data_dir.with_suffix(".stderr")
@@ -95,7 +96,7 @@ class Process(Server):
     async def start(self) -> None:
         with self.stdout.open("wb") as stdout, self.stderr.open("ab") as stderr:
             self.process = subprocess.Popen(
-                command(self.data_dir, "--port", "0", *self.options),
+                command(self.data_dir, "--port", "0", *self.options, root=self.root),
                 # As JSON a stack is no lines of its own.
                 env=environment(**{"HEREABOUTS_LOG_FORMAT": "json", **self.variables}),
                 stdout=stdout,
