@@ -20,13 +20,22 @@ from tests.torture.resources import resident
 
 CLIENTS: Final = 5_000
 ROOM: Final = 100  # clients in each land
+# All of them come from one address here, which elsewhere is a school at most.
+ONE_ADDRESS: Final = (
+    *("--connections-per-address", "20000"),
+    *("--rest-rate", "20000", "--rest-burst", "50000"),
+    *("--address-request-rate", "200000", "--address-request-burst", "1000000"),
+)
 RATE: Final = 20.0  # messages a second, all the time, in all lands: there is something to be replayed
 
 
 async def run(folder: Path, clients: int, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """A row for each way in which they can lose their connections."""
     lands = max(1, clients // ROOM)
-    async with served(folder, clients, lands, *options, rate_limits=True) as (process, population):
+    async with served(folder, clients, lands, *ONE_ADDRESS, *options, rate_limits=True) as (
+        process,
+        population,
+    ):
         crowd = Crowd(process.port, population.tokens, population.lands)
         talking: asyncio.Task[None] | None = None
         try:
