@@ -1,5 +1,5 @@
 # Everything that is done with a checkout. `make` or `make help` lists it.
-# Nothing is installed outside of .venv, but for Debian's chromium where `make test` may.
+# Nothing is installed outside of .venv, but for Debian's chromium and coturn where `make test` may.
 
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -8,7 +8,7 @@ PORT ?= 8000
 VENV := .venv
 BENCH := .venv-bench
 BIN := $(VENV)/bin
-CODE := server handlers storage spatial run.py
+CODE := server handlers storage spatial client run.py
 
 # The system's pip installs into .venv: Debian's Python has no pip to put there without python3-venv.
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
@@ -23,7 +23,7 @@ run: $(VENV)/.installed ## install what is pinned, then MongoDB and the server (
 	@exec $(BIN)/python run.py --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.installed-dev ## install what tests need, then run all of them
-	@sh tests/browser/install_chromium.sh
+	@sh tests/install_programs.sh
 	$(BIN)/python -m pytest
 
 fuzz: $(VENV)/.installed-dev ## random and nearly right input for long, and how much was tried (SECONDS=180)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs Hereabouts: `python run.py`, or `python run.py rotate-keys`. The work is done elsewhere; this
+"""Runs Hereabouts: `python run.py`, or a command beside it. The work is done elsewhere; this
 reads the options, opens the data folder and the database, and stops everything in the right order.
 """
 
@@ -11,22 +11,28 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvloop
 
 from server import logs, settings
 from server.app import App
+from server.clock import Clock
 from server.ids import new_secret
 from server.logs import log
+from server.security import SecurityLog
 from server.settings import BadSetting, Settings
+from storage.bans import Bans
 from storage.datadir import DataDir
+from storage.driver import Database
 from storage.errors import StorageError
 from storage.keyring import Keyring
 from storage.mongod import LocalMongod
+from storage.records import User
 from storage.rotation import rewrap
 from storage.store import Store, connect
+from storage.users import Users
 
 DESCRIPTION = """\
 The real-time server for virtual worlds: land, private and group chat, presence,
@@ -40,7 +46,16 @@ COMMANDS = """\
 commands:
   serve         run the server (what happens without a command)
   rotate-keys   add a master key and wrap every data key with it; safe while the
-                server runs, and to be run again where it was interrupted"""
+                server runs, and to be run again where it was interrupted
+  ban USER      keep a user (name or id) out; running servers close the sockets
+                within a second
+  unban USER    let a user in again, who then signs in as before"""
+
+USER_COMMANDS = ("ban", "unban")
+
+
+class BadCommand(Exception):
+    """A command that cannot be done; the text says why."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,17 +66,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
-        "command", nargs="?", default="serve", choices=("serve", "rotate-keys"), metavar="command"
+        "command",
+        nargs="?",
+        default="serve",
+        choices=("serve", "rotate-keys", *USER_COMMANDS),
+        metavar="command",
     )
+    parser.add_argument("user", nargs="?", metavar="USER", help="of ban and unban: a username or an id")
     settings.add_options(parser)
-    options = vars(parser.parse_args(arguments))
-    command = options.pop("command")
+    options = vars(parser.parse_intermixed_args(arguments))
+    command, user = options.pop("command"), options.pop("user")
+    if (command in USER_COMMANDS) != bool(user):
+        parser.error(f"{command} takes {'a USER' if command in USER_COMMANDS else 'no USER'}")
     try:
         chosen = settings.load(options)
         logs.configure(chosen.log_format, chosen.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(chosen) if command == "serve" else rotate_keys(chosen))
-    except (BadSetting, StorageError) as error:
+            if command == "serve":
+                runner.run(serve(chosen))
+            elif command == "rotate-keys":
+                runner.run(rotate_keys(chosen))
+            else:
+                runner.run(ban(chosen, user, banned=command == "ban"))
+    except (BadSetting, BadCommand, StorageError) as error:
         print(f"hereabouts: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -81,56 +108,99 @@ def spare_the_collector() -> None:
 
 
 async def serve(chosen: Settings) -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs until SIGTERM or SIGINT. Either also ends a start that takes its time."""
     stopping = asyncio.Event()
+    starting = asyncio.current_task()
+
+    def stop() -> None:
+        nonlocal starting
+        stopping.set()
+        if starting is not None:
+            starting.cancel()
+            starting = None
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    with DataDir(chosen.data_dir):
-        keyring = _keyring(chosen)
-        token_secret = _token_secret(chosen)
-        async with _database(chosen) as uri:
-            store = await Store.open(
-                uri, keyring=keyring, database=chosen.mongodb_database, timeout=chosen.storage_timeout
-            )
-            app = App(chosen, store, token_secret)
-            try:
-                await app.start()
-                spare_the_collector()
-                _greet(chosen, app.port)
-                await stopping.wait()
-                log.info("stopping")
-            finally:
-                await app.stop()
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        with DataDir(chosen.data_dir):
+            keyring = _keyring(chosen)
+            token_secret = _token_secret(chosen)
+            async with _database(chosen) as uri:
+                store = await Store.open(
+                    uri, keyring=keyring, database=chosen.mongodb_database, timeout=chosen.storage_timeout
+                )
+                app = App(chosen, store, token_secret)
+                try:
+                    await app.start()
+                    starting = None
+                    spare_the_collector()
+                    _greet(chosen, app.port)
+                    await stopping.wait()
+                    log.info("stopping")
+                finally:
+                    await app.stop()
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+    # The loop is about to give the signals back: one more of them must not spoil a good end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 async def rotate_keys(chosen: Settings) -> None:
-    """Beside a running server it uses that one's database; otherwise it starts it for as long as it takes."""
-    # A setting is not ours to write: there the operator has put the new key in front.
-    keyring = _keyring(chosen) if chosen.master_keys else Keyring.from_file(_key_file(chosen))
-    uri = chosen.mongodb_uri or LocalMongod.running_uri(chosen.data_dir)
-    if uri:
-        await _rotate(uri, keyring, chosen)
-        return
-    with DataDir(chosen.data_dir):
-        async with _database(chosen) as local:
-            await _rotate(local, keyring, chosen)
-
-
-async def _rotate(uri: str, keyring: Keyring, chosen: Settings) -> None:
     def progress(done: int, left: int) -> None:
         print(f"\r{done} data keys wrapped anew, {left} to go ", end="", file=sys.stderr, flush=True)
 
-    database = await connect(uri, database=chosen.mongodb_database, timeout=chosen.storage_timeout)
-    try:
+    # A setting is not ours to write: there the operator has put the new key in front.
+    keyring = _keyring(chosen) if chosen.master_keys else Keyring.from_file(_key_file(chosen))
+    async with _beside(chosen) as database:
         result = await rewrap(database, keyring, progress)
         # Keys that were left under an older master key are an interrupted rotation: that one is finished first.
         if not result.rewrapped and not chosen.master_keys:
             keyring.add_key()
             result = await rewrap(database, keyring, progress)
-    finally:
-        await database.close()
+    SecurityLog(Clock()).tell("master_keys_rotated", key_id=result.key_id, data_keys=result.rewrapped)
     print(f"{result.rewrapped} data keys are now under master key {result.key_id}")
     print("Keep the older keys for as long as a backup from before may be restored.")
+
+
+async def ban(chosen: Settings, given: str, *, banned: bool) -> None:
+    """Written down; running servers, and those that start later, look for it themselves."""
+    clock = Clock()
+    async with _beside(chosen) as database:
+        user = await _find(Users(database), given)
+        bans = Bans(database)
+        changed = await (bans.ban(user.id, now=clock.now()) if banned else bans.unban(user.id))
+    if changed:
+        SecurityLog(clock).tell("ban_set" if banned else "ban_lifted", user_id=user.id)
+    already = "" if changed else " already"
+    print(f"{user.username or 'a deleted account'} ({user.id}) is {'' if banned else 'not '}banned{already}")
+
+
+async def _find(users: Users, given: str) -> User:
+    """By name or id. One user can have taken another's id for a name: then neither is meant."""
+    by_id, by_name = await users.get(given), await users.by_username(given)
+    if by_id is not None and by_name is not None and by_id.id != by_name.id:
+        raise BadCommand(
+            f"{given} is the id of {by_id.username or 'a deleted account'} and the name of user {by_name.id}:"
+            " give the name of the one, or the id of the other"
+        )
+    user = by_id or by_name
+    if user is None:
+        raise BadCommand(f"no user has the name or the id {given}")
+    return user
+
+
+@asynccontextmanager
+async def _beside(chosen: Settings) -> AsyncIterator[Database]:
+    """A running server's database; with none running it is started for as long as it takes."""
+    async with AsyncExitStack() as stack:
+        uri = chosen.mongodb_uri or LocalMongod.running_uri(chosen.data_dir)
+        if not uri:
+            stack.enter_context(DataDir(chosen.data_dir))
+            uri = await stack.enter_async_context(_database(chosen))
+        database = await connect(uri, database=chosen.mongodb_database, timeout=chosen.storage_timeout)
+        stack.push_async_callback(database.close)
+        yield database
 
 
 @asynccontextmanager

@@ -13,33 +13,34 @@ from server.views import me_shape, user_shape
 
 async def register(call: Call) -> shapes.TokenPairShape:
     with call.node.accounts.queue("sign-ins"):
-        return await call.node.accounts.register(call.body)
+        return await call.node.accounts.register(call.body, call.address)
 
 
 async def login(call: Call) -> shapes.TokenPairShape:
     with call.node.accounts.queue("sign-ins"):
-        return await call.node.accounts.login(call.body)
+        return await call.node.accounts.login(call.body, call.address)
 
 
 async def refresh(call: Call) -> shapes.TokenPairShape:
     with call.node.accounts.queue("refreshes"):
-        return await call.node.accounts.refresh(call.body)
+        return await call.node.accounts.refresh(call.body, call.address)
 
 
 async def logout(call: Call) -> None:
     assert call.claims is not None
-    await call.node.accounts.end_login(call.claims.login_id)
+    await call.node.accounts.log_out(call.claims, call.address)
 
 
 async def change_password(call: Call) -> None:
     assert call.claims is not None
     with call.node.accounts.queue("sign-ins"):
-        await call.node.accounts.change_password(call.claims, call.body)
+        await call.node.accounts.change_password(call.claims, call.body, call.address)
 
 
 async def erase_me(call: Call) -> None:
     assert call.claims is not None
     await call.node.erase_account(call.claims)
+    call.node.security.tell("account_deleted", user_id=call.user_id, address=call.address)
 
 
 async def me(call: Call) -> shapes.MeShape:
@@ -98,11 +99,11 @@ ROUTES = [
     ),
     Route(
         "POST", "/auth/login", login, "Sign in", shapes.TokenPairShape,
-        token="none", body=rest.Login, errors=("unauthorized", "not_found"), sign_in=True,
+        token="none", body=rest.Login, errors=("unauthorized", "forbidden", "not_found"), sign_in=True,
     ),
     Route(
         "POST", "/auth/refresh", refresh, "Trade a refresh token for a new pair", shapes.TokenPairShape,
-        token="none", body=rest.Refresh, errors=("unauthorized", "not_found"),
+        token="none", body=rest.Refresh, errors=("unauthorized", "forbidden", "not_found"),
     ),
     Route("POST", "/auth/logout", logout, "End this login and close its sockets", status=204),
     Route(

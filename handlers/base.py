@@ -10,17 +10,30 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError, RequestHandler
 
+from server.addresses import caller, is_among
 from server.codec import encode
-from server.errors import STATUS, ApiError, unauthorized
+from server.errors import STATUS, ApiError, Banned, unauthorized
 from server.ids import new_id
 from server.logs import log
 from server.node import Node
 
 CODES: Final = {status: code for code, status in reversed(STATUS.items())}
 
+# For whatever is no page: if a browser takes it for one, it may do nothing. Pages have policies of their own.
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+# A year of this name alone: what else stands under the domain is for its owner to say.
+STRICT_TRANSPORT: Final = "max-age=31536000"
+
 # How far apart the clients of a stopping server are sent: they come back one after another.
 RESTART_SPREAD_SECONDS: Final = 10.0
 
+MOST_ORIGIN: Final = 200  # characters of a refused one that are logged: it is whatever its sender likes
 # A caller that has not read its answer, or 64 KiB of a file, by then is hung up on: on the slowest of mobile
 # networks it would have.
 ANSWER_SECONDS: Final = 60.0
@@ -38,10 +51,12 @@ class Base(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
         if hasattr(self, "request_id"):  # Tornado calls this first, before `initialize`
             self.set_header("X-Request-Id", self.request_id)
+            if self.is_secure:  # a browser would ignore it from anywhere else (RFC 6797 §8.1)
+                self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
 
     def _request_summary(self) -> str:
         # Tornado's has the query string, and that can hold a token.
@@ -62,9 +77,22 @@ class Base(RequestHandler):
         if origin.rstrip("/") in self.node.settings.allowed_origins:
             return True
         try:
-            return urlsplit(origin).netloc.lower() == self.request.host.lower() != ""
+            parts = urlsplit(origin)
         except ValueError:
             return False  # no origin at all, such as `http://[`
+        # A page that came without TLS may be anybody's on the way to a server that has it.
+        schemes = ("https",) if self.is_secure else ("http", "https")
+        return parts.scheme in schemes and parts.netloc.lower() == self.request.host.lower() != ""
+
+    def note_foreign_origin(self) -> None:
+        origin = self.request.headers.get("Origin", "")
+        self.node.security.refused("origin_refused", self.address, origin=origin[:MOST_ORIGIN])
+
+    def note_refused_token(self, error: ApiError, *, over: str) -> None:
+        if isinstance(error, Banned):
+            self.node.security.refused("banned_refused", self.address, user_id=error.user_id, over=over)
+        elif error.code == "unauthorized":
+            self.node.security.refused("token_refused", self.address, over=over, reason=error.message)
 
     def bearer(self, header: str) -> str:
         """The token of an `Authorization` header (RFC 6750 §2.1)."""
@@ -75,15 +103,16 @@ class Base(RequestHandler):
 
     @property
     def address(self) -> str:
-        """The caller's: the last hop before the proxies that are trusted (X-Forwarded-For, right to left)."""
-        trusted = self.node.settings.trusted_proxies
-        address = self.request.remote_ip or ""
-        if address not in trusted:
-            return address
-        hops = [
-            hop.strip() for hop in self.request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
-        ]
-        return next((hop for hop in reversed(hops) if hop not in trusted), address)
+        """The caller's: the last hop before the proxies that are trusted."""
+        forwarded_for = self.request.headers.get("X-Forwarded-For", "")
+        return caller(self.request.remote_ip or "", forwarded_for, self.node.settings.proxies)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the caller speaks TLS: behind a proxy that is trusted, what that says of its other side."""
+        if is_among(self.request.remote_ip or "", self.node.settings.proxies):
+            return self.request.headers.get("X-Forwarded-Proto") == "https"
+        return self.request.protocol == "https"
 
     def restart_delay(self) -> float:
         return random.uniform(0.5, RESTART_SPREAD_SECONDS)

@@ -64,7 +64,7 @@ class BodyHandler(Base):
         self.body.clear()
         error = ApiError("too_large", f"expected a body of {most} bytes at most")
         try:
-            self.node.admit(self.address, sign_in=False)
+            self.node.quotas.admit(self.address, sign_in=False)
         except ApiError as limited:
             self.refuse(limited)  # and hang up
             return

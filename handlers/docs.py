@@ -10,14 +10,24 @@ from typing import Any
 
 from handlers import openapi
 from handlers.base import Base
-from handlers.pages import Files
+from handlers.pages import Files, permissions, policy
 from handlers.rest import BASE_PATH, Route
 from server.apidocs import asyncapi
 from server.node import Node
 
 
 class DocsPage(Files):
-    """`/api/docs`, under the policy of all pages: Swagger UI sets its styles through the DOM, which that allows."""
+    """`/api/docs`, under the policy of all pages but for the icons that Swagger UI's style sheet holds as `data:`.
+
+    Swagger UI sets its styles through the DOM, which the policy allows. Its Markdown would turn strings into
+    markup, which it does not: the page brings a component of its own for that (`static/docs/rest.js`).
+    """
+
+    def policy(self) -> str:
+        return policy(self.request.host, img_src="'self' data:")
+
+    def permissions(self) -> str:
+        return permissions()
 
     async def get(self, path: str, include_body: bool = True) -> None:
         await super().get("docs/index.html", include_body)
@@ -40,15 +50,8 @@ class AsyncApi(Base):
     def get(self) -> None:
         document = _asyncapi()
         here = document["servers"]["here"]
-        here = {**here, "host": self.request.host, "protocol": "wss" if self._is_secure else "ws"}
+        here = {**here, "host": self.request.host, "protocol": "wss" if self.is_secure else "ws"}
         self.finish_json({**document, "servers": {"here": here}})
-
-    @property
-    def _is_secure(self) -> bool:
-        """Behind a proxy that is trusted, what it says of the client's side of it."""
-        if self.request.remote_ip in self.node.settings.trusted_proxies:
-            return self.request.headers.get("X-Forwarded-Proto") == "https"
-        return self.request.protocol == "https"
 
 
 @cache

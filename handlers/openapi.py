@@ -75,7 +75,7 @@ def errors_of(route: Route) -> list[str]:
     """Every code that the call may be refused with, by status."""
     codes = {"invalid_message", "rate_limited", "unavailable", *route.errors}
     if route.token != "none":
-        codes.add("unauthorized")
+        codes |= {"unauthorized", "forbidden"}  # a ban
     if route.body is not None:
         codes.add("too_large")
     return sorted(codes, key=STATUS.__getitem__)

@@ -6,6 +6,7 @@ function that does it. The same table makes the OpenAPI document, so neither can
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,8 +16,8 @@ from typing import Any, Final, Literal
 
 from handlers.bodies import BodyHandler
 from server.codec import Decoder, convert
-from server.dispatch import as_api_error
-from server.errors import forbidden, invalid, not_found, unauthorized
+from server.dispatch import SLACK_SECONDS, as_api_error
+from server.errors import ApiError, forbidden, invalid, not_found, unauthorized
 from server.logs import log
 from server.node import Node
 from server.services.tokens import Claims
@@ -31,6 +32,7 @@ class Call:
 
     node: Node
     claims: Claims | None
+    address: str
     path: dict[str, str]
     body: Any = None
     query: Any = None
@@ -108,6 +110,7 @@ class RestHandler(BodyHandler):
         if super().is_refused():
             return True
         if self._foreign:
+            self.note_foreign_origin()
             self.refuse(forbidden("this origin may not call"))
         return self._foreign
 
@@ -121,6 +124,11 @@ class RestHandler(BodyHandler):
 
     async def _serve(self, **path: str) -> None:
         if self.is_refused():
+            return
+        if not self.node.ready:
+            # Over a connection that was open already: one who stops takes nothing on.
+            self.set_header("Connection", "close")
+            self.refuse(ApiError("unavailable", "starting or stopping", retry_after=self.restart_delay()))
             return
         self._started = time.perf_counter()
         self.node.requests_under_way += 1
@@ -141,8 +149,12 @@ class RestHandler(BodyHandler):
         route, decoder = self.routes[method]
         self.route = route
         try:
-            call = Call(self.node, await self._identify(route), path, self._body(decoder), self._query(route))
-            reply = await route.serve(call)
+            # Passwords wait for their turn to be hashed, and that may take longer.
+            seconds = None if route.sign_in else self.node.settings.storage_timeout + SLACK_SECONDS
+            async with asyncio.timeout(seconds):
+                claims = await self._identify(route)
+                call = Call(self.node, claims, self.address, path, self._body(decoder), self._query(route))
+                reply = await route.serve(call)
         except Exception as error:
             self.refuse(
                 as_api_error(error, request=f"{route.method} {route.path}", request_id=self.request_id)
@@ -161,14 +173,21 @@ class RestHandler(BodyHandler):
     get = post = put = patch = delete = head = _serve
 
     async def _identify(self, route: Route) -> Claims | None:
-        self.node.admit(self.address, sign_in=route.sign_in)
+        node = self.node
+        node.quotas.admit(self.address, sign_in=route.sign_in)
         header = self.request.headers.get("Authorization")
         if route.token == "none" or (route.token == "optional" and header is None):
             return None
         if header is None:
             raise unauthorized("a token is needed")
-        claims = await self.node.accounts.identify(self.node.tokens.verify(self.bearer(header)))
-        self.node.tokens.check_login(claims)
+        try:
+            claims = await node.accounts.identify(node.tokens.verify(self.bearer(header)))
+            # Again: the login may have ended while somebody was looked up.
+            node.tokens.check_login(claims)
+        except ApiError as error:
+            self.note_refused_token(error, over="REST")
+            raise
+        node.quotas.charge(claims.user_id)
         return claims
 
     def _body(self, decoder: Decoder | None) -> Any:

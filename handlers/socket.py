@@ -18,7 +18,7 @@ from handlers.base import Base
 from handlers.wire import Handshake, Wire, Wires
 from server import errors
 from server.clock import rfc3339
-from server.dispatch import Dispatcher, as_api_error
+from server.dispatch import SLACK_SECONDS, Dispatcher, as_api_error
 from server.errors import ApiError, Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
@@ -61,14 +61,16 @@ def signal_endpoint(node: Node) -> Endpoint:
 class SocketConnection(Connection):
     """A connection of the hub over a wire."""
 
-    __slots__ = ("_client", "_endpoint", "_wire", "pinged_at")
+    __slots__ = ("_address", "_client", "_endpoint", "_wire", "pinged_at")
 
-    def __init__(self, endpoint: Endpoint, wire: Wire, claims: Claims) -> None:
+    def __init__(self, endpoint: Endpoint, wire: Wire, claims: Claims, address: str) -> None:
         now = endpoint.node.clock.now()
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
         self._endpoint = endpoint
         self._wire = wire
-        self._client = endpoint.dispatcher.client()
+        self._address = address
+        buckets = endpoint.node.quotas.buckets(claims.user_id, address)
+        self._client = endpoint.dispatcher.client(buckets, address)
         wire.peer = self
         self.pinged_at = now
 
@@ -101,9 +103,13 @@ class SocketConnection(Connection):
             return None  # one who stops takes nothing on: what is not acknowledged is sent again
         return self._endpoint.dispatcher.serve(self, self._client, message)
 
+    def control_received(self) -> None:
+        self._endpoint.dispatcher.count_control(self, self._client)
+
     def ended(self, code: int | None) -> None:
         self._endpoint.departed(self)
         self._endpoint.node.people.depart(self.user_id)
+        self._endpoint.node.quotas.closed(self._address)
         log.debug("socket_closed", connection_id=self.id, code=code)
 
 
@@ -125,6 +131,7 @@ class Socket(Base, WebSocketHandler):
         # Before Tornado's own check, which does not stand an origin that is no URL.
         origin = self.request.headers.get("Origin")
         if origin is not None and not self.is_own_origin(origin):
+            self.note_foreign_origin()
             self.refuse(errors.forbidden("this origin may not connect"))
 
     async def get(self, *args: str, **kwargs: str) -> None:
@@ -165,7 +172,9 @@ class Socket(Base, WebSocketHandler):
             claims = tokens.verify(offered[1])
         elif ticket := self.get_query_argument("ticket", None):
             claims = tokens.use_ticket(ticket)
-        elif token := self.get_query_argument("token", None):
+        elif (token := self.get_query_argument("token", None)) and not self.node.settings.token_in_url:
+            raise errors.unauthorized("no token is taken in the URL here: get a ticket")
+        elif token:
             claims = tokens.verify(token)
         else:
             raise errors.unauthorized(errors.TOKEN_MISSING.reason)
@@ -177,26 +186,46 @@ class Socket(Base, WebSocketHandler):
         if not node.ready:
             wire.close(errors.restarting(self.restart_delay()))
             return
-        if wait := node.admit_socket():
+        address = self.address
+        if node.quotas.is_full(address):
+            wire.close(errors.try_later(_spread(RETRY_SECONDS)))
+            return
+        if wait := node.quotas.admit_socket(address):
             wire.close(errors.try_later(wait))
             return
+        node.quotas.opened(address)
+        connection = None
         try:
-            claims = await self._identify()
-            person = await node.people.arrive(claims.user_id)
+            connection = await self._let_in(wire, address)
+        finally:
+            if connection is None:  # else it tells of its end
+                node.quotas.closed(address)
+        if connection is not None:
+            await endpoint.arrived(connection)
+            wire.start()
+
+    async def _let_in(self, wire: Wire, address: str) -> SocketConnection | None:
+        """None for one who has been told why not."""
+        node = self.node
+        try:
+            async with asyncio.timeout(node.settings.storage_timeout + SLACK_SECONDS):
+                claims = await self._identify()
+                if wait := node.quotas.flood_wait(claims.user_id):
+                    wire.close(errors.try_later(wait))
+                    return None
+                person = await node.people.arrive(claims.user_id)
         except Exception as unknown:
             error = as_api_error(unknown, request="open", request_id=self.request_id)
-            refused = error.code != "unavailable"
-            wire.close(
-                errors.token_refused(error.message) if refused else errors.try_later(_spread(OUTAGE_SECONDS))
-            )
-            return
-        close = self._unwelcome(claims)
+            self.note_refused_token(error, over="socket")
+            wire.close(_refusal(error))
+            return None
+        close = self._unwelcome(claims, address)
         if close is not None or not wire.is_open:  # it may have gone while we looked
             node.people.depart(claims.user_id)
             if close is not None:
                 wire.close(close)
-            return
-        connection = SocketConnection(endpoint, wire, claims)
+            return None
+        connection = SocketConnection(self.endpoint, wire, claims, address)
         connection.answer(
             {
                 "type": "connected",
@@ -211,10 +240,9 @@ class Socket(Base, WebSocketHandler):
         log.debug(
             "socket_opened", connection_id=connection.id, user_id=claims.user_id, path=self.request.path
         )
-        await endpoint.arrived(connection)
-        wire.start()
+        return connection
 
-    def _unwelcome(self, claims: Claims) -> Close | None:
+    def _unwelcome(self, claims: Claims, address: str) -> Close | None:
         """Why this connection may not begin, if so.
 
         Asked when nothing waits any more: a login that ends from here on finds this connection and
@@ -223,12 +251,15 @@ class Socket(Base, WebSocketHandler):
         settings = self.node.settings
         try:
             self.node.tokens.check_login(claims)
+            self.node.bans.check(claims.user_id)
         except ApiError as error:
-            return errors.token_refused(error.message)
+            self.note_refused_token(error, over="socket")
+            return _refusal(error)
         if (
             settings.rate_limits
             and len(self.endpoint.hub.of_user(claims.user_id)) >= settings.connections_per_user
         ):
+            self.node.security.refused("connections_limited", address, by="user", user_id=claims.user_id)
             return errors.try_later(_spread(RETRY_SECONDS))
         return None
 
@@ -257,6 +288,13 @@ class Heartbeat:
                 elif connection.pinged_at <= now - self._interval:
                     connection.pinged_at = now
                     connection.send(PING_FRAME)
+
+
+def _refusal(error: ApiError) -> Close:
+    """How one who may not come in is sent away."""
+    if error.code == "unavailable":
+        return errors.try_later(_spread(OUTAGE_SECONDS))
+    return errors.BANNED if isinstance(error, errors.Banned) else errors.token_refused(error.message)
 
 
 def _spread(seconds: float) -> float:

@@ -29,6 +29,8 @@ from server.outbox import Batch, Outbox, Overflow
 FRAMES_A_TURN: Final = 32
 # A peer that does not answer a close frame, or does not read it, is cut off after so long.
 CLOSE_SECONDS: Final = 5.0
+# And one who was never let in after so many bytes: a client's first requests may come with its handshake.
+UNWELCOME_BYTES: Final = 65_536
 # Of several pings that wait for their answer, the newest is answered (§5.5.3).
 _PONG_KEY: Final = object()
 
@@ -41,6 +43,9 @@ class Peer(Protocol):
 
     def received(self, message: str | bytes) -> asyncio.Future[None] | None:
         """A text or binary message. The next one comes when the future is done, if there is one. Never raises."""
+
+    def control_received(self) -> None:
+        """A ping, which the wire answers, or a pong. May close the wire."""
 
     def ended(self, code: int | None) -> None:
         """Once: nothing more comes or goes. `code` is that of the close frame, if there was one."""
@@ -98,6 +103,7 @@ class Wire:
         "_started",
         "_timer",
         "_transport",
+        "_unwelcome",
         "_wires",
         "peer",
     )
@@ -114,6 +120,7 @@ class Wire:
         self._serving = False  # a message is being served, or frames wait for their turn
         self._ended = False  # the other side sends no more: what it has sent is served
         self._closing = False  # our close frame is sent or queued: nothing may follow it (§5.5.1)
+        self._unwelcome: int | None = None  # closed before it was started: bytes that have come since
         self._agreed = False  # the other side's close frame has come
         self._deaf = False  # what comes is not looked at any more (§7.1.7)
         self._transport, early = transport_of(stream, self)
@@ -144,6 +151,10 @@ class Wire:
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        if self._unwelcome is not None:
+            self._unwelcome += len(data)
+            if self._unwelcome > UNWELCOME_BYTES:
+                self.connection_lost()
         if self._deaf:
             return
         if self.peer is not None:
@@ -186,7 +197,9 @@ class Wire:
                     self._serving = True
                     later.add_done_callback(self._go_on)
                     return
-            elif opcode == PING:
+                continue
+            self.peer.control_received()
+            if opcode == PING:
                 assert isinstance(payload, bytes)
                 self.send(frame(PONG, payload), _PONG_KEY)
         self._serving = True
@@ -267,6 +280,8 @@ class Wire:
             return
         self._outbox.end(close_frame(code, reason))
         self._closing = True
+        if not self._started:
+            self._unwelcome = 0
         if code is not None and not self._agreed:
             self._wires.on_close(code)
         self._timer = self._wires.loop.call_later(CLOSE_SECONDS, self.connection_lost)

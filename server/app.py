@@ -15,12 +15,12 @@ from tornado.web import Application, RequestHandler
 from handlers.base import RESTART_SPREAD_SECONDS, Base
 from handlers.routes import url_specs
 from handlers.socket import Heartbeat
-from handlers.wire import CLOSE_SECONDS, Wires
+from handlers.wire import Wires
 from server.clock import Clock
 from server.errors import restarting
 from server.logs import log
 from server.node import Node
-from server.services import retention
+from server.services import bans, retention
 from server.settings import BadSetting, Settings
 from storage.errors import StorageError
 from storage.store import Store
@@ -36,6 +36,10 @@ HEADER_SECONDS: Final = 20.0
 # From there to the end of the body: 64 KiB over the slowest of mobile networks.
 BODY_SECONDS: Final = 20.0
 LAG_SECONDS: Final = 0.5
+# The shares of the time that stopping may take: until what was asked is answered, until the sockets have
+# closed (`handlers.wire.CLOSE_SECONDS` by default); the rest is for what they leave to be written.
+ANSWERED_BY: Final = 0.5
+CLOSED_BY: Final = 0.75
 # Connections that may wait to be accepted: a crowd that returns at once. The system has a bound of its own
 # (net.core.somaxconn); one that finds no place tries again after a second, then after three.
 LISTEN_BACKLOG: Final = 4_096
@@ -91,6 +95,7 @@ class App:
 
         self._every(heartbeat.tick_seconds, beat)
         self._every(retention.EVERY_SECONDS, self._purge)
+        self._every(bans.LOOK_SECONDS, self.node.bans.look)
         self._tasks.append(asyncio.create_task(self._measure_lag()))
         self.node.ready = True
 
@@ -100,20 +105,20 @@ class App:
         if self._server is not None:
             self._server.stop()
         self.node.calls.end_all()
-        deadline = asyncio.get_running_loop().time() + self.settings.shutdown_seconds
+        began, seconds = asyncio.get_running_loop().time(), self.settings.shutdown_seconds
         try:
-            async with asyncio.timeout_at(deadline - CLOSE_SECONDS):
-                await self.store.writer.drain()
-                await _until(lambda: not self.node.requests_under_way)
-        except (TimeoutError, StorageError) as error:
-            log.warning("stopped_with_work_under_way", error=type(error).__name__)
+            async with asyncio.timeout_at(began + ANSWERED_BY * seconds):
+                await _until(lambda: not self.node.busy)
+        except TimeoutError:
+            log.warning("stopped_with_work_under_way")
+        self.node.calls.end_all()
         wires = list(self._wires.open)
         slot = RESTART_SPREAD_SECONDS / max(1, len(wires))
         for place, wire in enumerate(wires):
             # A slot of the time for each, less a random part of it: no two are told the same.
             wire.close(restarting(slot * (place + 1 - random.random() / 2)))
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(began + CLOSED_BY * seconds):
                 await _until(lambda: not self._wires.open)
         except TimeoutError:
             log.info("sockets_cut", count=len(self._wires.open))
@@ -122,11 +127,15 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.node.presence.close()
         self.node.accounts.close()
         if self._server is not None:
             await self._server.close_all_connections()
-        await self.store.close()
+        try:
+            async with asyncio.timeout_at(began + seconds):
+                await self.node.presence.close()
+        except TimeoutError:
+            log.warning("last_seen_not_kept")
+        await self.store.close(until=began + seconds)
 
     async def _purge(self) -> None:
         await retention.purge(self.settings, self.store.messages, self.node.recent, self.node.clock)

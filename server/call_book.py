@@ -39,6 +39,7 @@ class Call:
     callee: Side
     rings_until: float
     started_at: float | None = None
+    unheard: bool = False  # answered while the caller's connection was lost: told when there is another
 
     @property
     def active(self) -> bool:
@@ -114,22 +115,14 @@ class CallBook:
         call = self._ringing_for(user_id, call_id)
         call.callee.connection_id = connection_id
         call.started_at = now
-        caller, callee = call.caller, call.callee
-
-        def started(peer: Side) -> dict[str, Any]:
-            return {
-                "type": "call_started",
-                "call_id": call.id,
-                "peer_id": peer.user_id,
-                "call_type": call.call_type,
-            }
-
-        return [
-            Tell(caller.user_id, {"type": "call_accepted", "call_id": call.id}, only=caller.connection_id),
-            Tell(caller.user_id, started(callee), only=caller.connection_id),
-            Tell(callee.user_id, started(caller), only=connection_id),
-            Tell(callee.user_id, self._moved(call), but=connection_id),
+        tells = [
+            Tell(user_id, self._started(call, call.callee), only=connection_id),
+            Tell(user_id, self._moved(call), but=connection_id),
         ]
+        if call.caller.connection_id is None:
+            call.unheard = True
+            return [*tells, Tell(user_id, self._reconnecting(call), only=connection_id)]
+        return [*self._accepted(call), *tells]
 
     def reject(self, user_id: str, connection_id: str, call_id: str, now: float) -> list[Tell]:
         call = self._ringing_for(user_id, call_id)
@@ -164,6 +157,9 @@ class CallBook:
         before = side.connection_id
         side.connection_id, side.lost_until = connection_id, None
         tells = [Tell(user_id, {"type": "call_rejoined", "call_id": call.id}, only=connection_id)]
+        if call.unheard and side is call.caller:
+            call.unheard = False
+            tells += self._accepted(call)
         if other.connection_id is not None:
             reconnected = {"type": "peer_reconnected", "call_id": call.id}
             tells.append(Tell(other.user_id, reconnected, only=other.connection_id))
@@ -238,6 +234,23 @@ class CallBook:
     def _ended(self, call: Call, reason: str, now: float) -> dict[str, Any]:
         duration = round(now - call.started_at, 3) if call.started_at is not None else 0.0
         return {"type": "call_ended", "call_id": call.id, "reason": reason, "duration_seconds": duration}
+
+    def _accepted(self, call: Call) -> list[Tell]:
+        """For the caller, who makes the offer then."""
+        caller = call.caller
+        accepted = {"type": "call_accepted", "call_id": call.id}
+        return [
+            Tell(caller.user_id, accepted, only=caller.connection_id),
+            Tell(caller.user_id, self._started(call, caller), only=caller.connection_id),
+        ]
+
+    def _started(self, call: Call, side: Side) -> dict[str, Any]:
+        return {
+            "type": "call_started",
+            "call_id": call.id,
+            "peer_id": call.other(side.user_id).user_id,
+            "call_type": call.call_type,
+        }
 
     def _moved(self, call: Call) -> dict[str, Any]:
         """The end of the call for one device, while it goes on at another of the same user."""

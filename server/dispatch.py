@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from server.clock import Clock
 from server.codec import Decoder
 from server.errors import FLOODING, ApiError, invalid, not_found, unavailable
 from server.hub import Connection
-from server.limits import TokenBucket
+from server.limits import TokenBucket, take_all
 from server.logs import log
 from server.metrics import Metrics, Tally
 from server.protocol import requests
+from server.quotas import Quotas
 from server.services.calls import Calls
 from server.services.messages import Messages
 from server.services.proximity import Proximity
@@ -29,19 +31,29 @@ from server.services.sessions import Sessions
 from server.settings import Settings
 from storage.errors import SessionGone, StorageError
 
+# What a request may take beyond a storage call's time: one that needs several of them gets no more for it.
+SLACK_SECONDS = 0.5
+
 # What a request's function returns. None: it is served. A future: it is under way (a message on its way
 # to the disk), and the next one may begin meanwhile. A coroutine has to wait for something, and makes one of
 # the two: what waits for nothing is a plain function, since a task costs as much as the rest of a request.
 Outcome = Coroutine[Any, Any, "asyncio.Future[Any] | None"] | asyncio.Future[Any] | None
 Serve = Callable[[Connection, Any], Outcome]
 
+CONTROL_COST: Final = 0.5  # of a WebSocket ping or pong: as the request `ping`
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request's function, and what it costs of a connection's rate: 1 is a little work in memory."""
+    """A request's function, and what it costs of a connection's, its user's and its address's rates.
+
+    1 is a little work in memory. `patient`: it takes as long as the client reads, and has no deadline
+    beyond those of its parts.
+    """
 
     serve: Serve
     cost: float = 1.0
+    patient: bool = False
 
 
 Table = dict[type[requests.Request], Row]
@@ -59,7 +71,7 @@ def chat_table(
         requests.JoinRoom: Row(rooms.join, 2),
         requests.LeaveRoom: Row(rooms.leave),
         # Seldom more than one a connection; of 200 rooms the most work there is.
-        requests.Resume: Row(resuming.resume, 20),
+        requests.Resume: Row(resuming.resume, 20, patient=True),
         requests.SendMessage: Row(messages.send, 2),
         requests.Typing: Row(rooms.typing),
         requests.MarkRead: Row(sessions.mark_read, 2),
@@ -76,9 +88,10 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
         requests.CallReject: Row(calls.reject),
         requests.CallHangup: Row(calls.hang_up),
         requests.CallRejoin: Row(calls.rejoin),
-        requests.Offer: Row(calls.describe),
-        requests.Answer: Row(calls.describe),
-        requests.IceCandidate: Row(calls.candidate, 0.5),
+        # By their size: what one side may send at once must not overflow the buffer of the other, who may be slow.
+        requests.Offer: Row(calls.describe, 10),
+        requests.Answer: Row(calls.describe, 10),
+        requests.IceCandidate: Row(calls.candidate),
         requests.Ping: Row(renewal.ping, 0.5),
         requests.RenewToken: Row(renewal.renew, 2),
     }
@@ -87,10 +100,11 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
 class Client:
     """What the dispatcher keeps of one connection between its requests."""
 
-    __slots__ = ("bucket", "refused", "slot", "under_way")
+    __slots__ = ("address", "buckets", "refused", "slot", "under_way")
 
-    def __init__(self, bucket: TokenBucket | None) -> None:
-        self.bucket = bucket
+    def __init__(self, buckets: tuple[TokenBucket, ...], address: str) -> None:
+        self.buckets = buckets
+        self.address = address
         self.refused = 0  # requests over the rate, less those served since
         self.under_way = 0  # messages that await their commit
         self.slot: asyncio.Future[None] | None = None  # done when there are fewer than too many of them
@@ -103,31 +117,40 @@ class _Row:
     kind: str
     serve: Serve
     cost: float
+    seconds: float | None  # that it may take
     served: Tally
 
 
 class Dispatcher:
     """Serves the frames of one kind of socket."""
 
-    def __init__(self, table: Table, union: Any, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        table: Table,
+        union: Any,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+        quotas: Quotas,
+    ) -> None:
         self._table: dict[type[requests.Request], _Row] = {}
         for type_, row in table.items():
             kind = str(type_.__struct_config__.tag)
             served = metrics.tally(metrics.requests.labels(kind, "ok"))
-            self._table[type_] = _Row(kind, row.serve, row.cost, served)
+            seconds = None if row.patient else settings.storage_timeout + SLACK_SECONDS
+            self._table[type_] = _Row(kind, row.serve, row.cost, seconds, served)
         self._decoder = Decoder(union)
         self._ref_decoder = Decoder(requests.RefOnly)
         self._settings = settings
         self._metrics = metrics
+        self._clock = clock
+        self._quotas = quotas
         self._loop = asyncio.get_running_loop()
+        self.under_way = 0  # requests that wait for something
 
-    def client(self) -> Client:
-        settings = self._settings
-        limited = settings.rate_limits
-        bucket = (
-            TokenBucket(settings.request_rate, settings.request_burst, self._loop.time()) if limited else None
-        )
-        return Client(bucket)
+    def client(self, buckets: tuple[TokenBucket, ...], address: str) -> Client:
+        """Of a new connection; each of its requests is charged to all of the buckets."""
+        return Client(buckets, address)
 
     def serve(
         self, connection: Connection, client: Client, frame: str | bytes
@@ -156,6 +179,7 @@ class Dispatcher:
                 return None
             if isinstance(outcome, asyncio.Future):
                 return self._follow(connection, client, row, ref, outcome)
+            self.under_way += 1  # from now on, not from its first step on
             return self._loop.create_task(self._finish(connection, client, row, ref, outcome))
         except Exception as error:
             self._answer_error(connection, kind, ref, error)
@@ -169,14 +193,22 @@ class Dispatcher:
         ref: str | None,
         serving: Coroutine[Any, Any, asyncio.Future[Any] | None],
     ) -> None:
+        started = self._loop.time()
         try:
-            later = await serving
+            async with asyncio.timeout(row.seconds):
+                later = await serving
         except Exception as error:
             self._answer_error(connection, row.kind, ref, error)
             return
+        finally:
+            self.under_way -= 1
         if later is None:
             row.served.count += 1
-        elif (slot := self._follow(connection, client, row, ref, later)) is not None:
+            return
+        if row.seconds is not None:
+            timer = self._loop.call_at(started + row.seconds, later.cancel)
+            later.add_done_callback(lambda _: timer.cancel())
+        if (slot := self._follow(connection, client, row, ref, later)) is not None:
             await slot
 
     def _follow(
@@ -191,7 +223,9 @@ class Dispatcher:
 
         def done(future: asyncio.Future[Any]) -> None:
             client.under_way -= 1
-            if future.cancelled() or (error := future.exception()) is None:
+            self.under_way -= 1
+            error = TimeoutError() if future.cancelled() else future.exception()
+            if error is None:
                 row.served.count += 1
             else:
                 self._answer_error(connection, row.kind, ref, error)
@@ -199,24 +233,35 @@ class Dispatcher:
                 client.slot.set_result(None)
 
         client.under_way += 1
+        self.under_way += 1
         later.add_done_callback(done)
         if client.under_way < self._settings.requests_in_flight:
             return None
         client.slot = self._loop.create_future()
         return client.slot
 
+    def count_control(self, connection: Connection, client: Client) -> None:
+        """Charges a ping or pong of the protocol's own: a flood of them is one too."""
+        self._take(connection, client, CONTROL_COST)
+
     def _charge(self, connection: Connection, client: Client, cost: float) -> None:
-        if client.bucket is None:
-            return
-        wait = client.bucket.take(cost, self._loop.time())
+        if wait := self._take(connection, client, cost):
+            raise ApiError("rate_limited", "too many requests", retry_after=round(wait, 3))
+
+    def _take(self, connection: Connection, client: Client, cost: float) -> float:
+        """0, or the seconds until there is room; one for whom there is none too often is let go."""
+        if not client.buckets:
+            return 0.0
+        wait = take_all(client.buckets, cost, self._clock.monotonic())
         if not wait:
             # Not back to 0: even in a flood the bucket lets one through now and then.
             client.refused = max(0, client.refused - 1)
-            return
+            return 0.0
         client.refused += 1
         if client.refused > self._settings.flood_refusals:
+            self._quotas.flooded(connection.user_id, connection.id, client.address)
             connection.close(FLOODING)
-        raise ApiError("rate_limited", "too many requests on this connection", retry_after=round(wait, 3))
+        return wait
 
     def _answer_error(self, connection: Connection, kind: str, ref: str | None, error: BaseException) -> None:
         error = as_api_error(error, request=kind, connection_id=connection.id)
@@ -238,8 +283,9 @@ def as_api_error(error: BaseException, **context: Any) -> ApiError:
         return error
     if isinstance(error, SessionGone):
         return not_found("room")
-    if isinstance(error, StorageError):
-        log.warning("storage_failed", error=type(error).__name__, detail=str(error), **context)
+    if isinstance(error, StorageError | TimeoutError):
+        detail = str(error) or "the request missed its deadline"
+        log.warning("storage_failed", error=type(error).__name__, detail=detail, **context)
         return unavailable()
     log.error("unexpected_error", exc_info=error, **context)
     return ApiError("unavailable", "something went wrong on the server; it has been noted")

@@ -42,6 +42,14 @@ class ApiError(Exception):
         return STATUS[self.code]
 
 
+class Banned(ApiError):
+    """What a banned user is answered with; on a socket it is the close `BANNED`."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__("forbidden", BANNED.reason)
+        self.user_id = user_id
+
+
 def invalid(message: str) -> ApiError:
     return ApiError("invalid_message", message)
 
@@ -84,6 +92,7 @@ class Close:
 TOKEN_MISSING = Close(4001, "a token is needed")
 TOKEN_EXPIRED = Close(4001, "the token has expired")
 LOGGED_OUT = Close(4003, "logged out")
+BANNED = Close(4003, "this account is banned")
 TOO_SLOW = Close(4008, "too slow: more is waiting than the buffer holds")
 FLOODING = Close(4029, "flooding: requests went on after rate_limited")
 

@@ -12,6 +12,8 @@ import sys
 import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("hereabouts")
+# For `server.security` alone.
+security: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("hereabouts.security")
 
 
 def configure(format: str, level: str) -> None:
@@ -48,5 +50,6 @@ def configure(format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("hereabouts.security").setLevel(logging.INFO)
     # The driver logs each topology change and command at info and debug: an operator's noise.
     logging.getLogger("pymongo").setLevel(logging.WARNING)

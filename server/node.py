@@ -6,17 +6,21 @@ and serves it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from server.broker import LocalBroker
 from server.clock import Clock
-from server.dispatch import Dispatcher, chat_table, signal_table
-from server.errors import LOGGED_OUT, ApiError
+from server.dispatch import Dispatcher, Table, chat_table, signal_table
+from server.errors import BANNED, LOGGED_OUT, Close
 from server.hub import Hub
-from server.limits import Admission, Throttle
 from server.metrics import Metrics
 from server.protocol import requests
 from server.protocol.shapes import IceServersShape
+from server.quotas import Quotas
 from server.recent import Recent
+from server.security import SecurityLog
 from server.services.accounts import Accounts
+from server.services.bans import Bans
 from server.services.calls import Calls
 from server.services.ice import ice_servers
 from server.services.lands import Lands
@@ -42,9 +46,8 @@ class Node:
         self.clock = clock
         self.ready = False
         self.requests_under_way = 0  # over REST
-        self._requests = Throttle(settings.rest_rate, settings.rest_burst)
-        self._sign_ins = Throttle(settings.login_rate, settings.login_burst)
-        self._sockets = Admission(settings.connect_rate, settings.connect_burst, clock.monotonic())
+        self.security = SecurityLog(clock)
+        self.quotas = Quotas(settings, clock, self.security)
         self.metrics = Metrics()
         delivered = self.metrics.deliveries.inc
 
@@ -55,7 +58,17 @@ class Node:
 
         self.tokens = Tokens(settings, token_secret, clock)
         self.people = People(store.users)
-        self.accounts = Accounts(settings, store.users, store.logins, self.people, self.tokens, clock)
+        self.bans = Bans(store.bans, self.security)
+        self.accounts = Accounts(
+            settings,
+            store.users,
+            store.logins,
+            self.people,
+            self.tokens,
+            self.bans,
+            clock,
+            self.security,
+        )
         self.lands = Lands(settings, store.lands, clock)
         self.recent = Recent(settings.recent_bytes)
         self.sessions = Sessions(
@@ -90,7 +103,7 @@ class Node:
             store.deletions,
             buffer_bytes=settings.buffer_bytes,
         )
-        self.proximity = Proximity(self.lands, self.people)
+        self.proximity = Proximity(settings, self.lands, self.people, clock)
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -107,40 +120,36 @@ class Node:
         renewal = Renewal(self.tokens, self.accounts, clock)
 
         self.accounts.on_login_ended = self._close_login
+        self.bans.close_sockets = self._close_banned
         self.lands.on_narrowed = self.rooms.narrow
         self.lands.on_deleted = self.rooms.close
         self.sessions.count_present = self.rooms.count
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
+        self.people.on_blocked = self.calls.part
+
+        def dispatcher(table: Table, union: Any) -> Dispatcher:
+            return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
         chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
-        self.chat_dispatcher = Dispatcher(chat_rows, requests.ChatRequest, settings, self.metrics)
-        signal_rows = signal_table(self.calls, renewal)
-        self.signal_dispatcher = Dispatcher(signal_rows, requests.SignalRequest, settings, self.metrics)
+        self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)
+        self.signal_dispatcher = dispatcher(signal_table(self.calls, renewal), requests.SignalRequest)
         self._measure()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was asked for, over REST or a socket, has not had its answer."""
+        dispatchers = (self.chat_dispatcher, self.signal_dispatcher)
+        return bool(self.requests_under_way or any(each.under_way for each in dispatchers))
+
     async def load(self) -> None:
-        """What is held in memory: every land, and the logins that ended while their tokens live."""
+        """What is held in memory: every land, the logins that ended while their tokens live, and the bans."""
+        await self.bans.load()
         await self.lands.load()
         self.tokens.load_ended(await self.store.logins.ended())
         self.store.observe = lambda operation, seconds: self.metrics.storage.labels(operation).observe(
             seconds
         )
-
-    def admit(self, address: str, *, sign_in: bool) -> None:
-        """Counts a REST request of an address; `rate_limited` if there were too many."""
-        if not self.settings.rate_limits:
-            return
-        now = self.clock.monotonic()
-        wait = self._requests.take(address, now)
-        if sign_in and not wait:
-            wait = self._sign_ins.take(address, now)
-        if wait:
-            raise ApiError("rate_limited", "too many requests from this address", retry_after=round(wait, 3))
-
-    def admit_socket(self) -> float:
-        """0 if a socket may be opened now, before anything is looked up for it; else the seconds to wait."""
-        return self._sockets.take(self.clock.monotonic()) if self.settings.rate_limits else 0.0
 
     def ice_servers(self, user_id: str) -> IceServersShape:
         return ice_servers(self.settings, user_id, self.clock)
@@ -149,12 +158,20 @@ class Node:
         """Lands stay without an owner, groups go on without the member, messages show no sender."""
         await self.accounts.end_every_login(claims)
         # An identity provider's logins are not known here: the sockets of the others end too.
-        for hub in (self.chat, self.signal):
-            for connection in hub.of_user(claims.user_id):
-                connection.close(LOGGED_OUT)
+        self._close_all(claims.user_id, LOGGED_OUT)
         await self.sessions.leave_groups(claims.user_id)
         await self.lands.disown(claims.user_id)
         await self.accounts.erase(claims)
+
+    def _close_banned(self, user_id: str) -> int:
+        return self._close_all(user_id, BANNED)
+
+    def _close_all(self, user_id: str, close: Close) -> int:
+        """How many sockets there were."""
+        connections = [connection for hub in (self.chat, self.signal) for connection in hub.of_user(user_id)]
+        for connection in connections:
+            connection.close(close)
+        return len(connections)
 
     def _close_login(self, login_id: str) -> None:
         self.chat.close_login(login_id, LOGGED_OUT)

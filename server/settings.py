@@ -9,11 +9,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from server.addresses import Network, networks
+
+# What a browser sends as `Origin`, or an app that is one (capacitor://localhost). `null` is every sandboxed page's.
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,*]+")
+
+LEAST_CELL: Final = 0.001  # of position_grid: far finer, and a coordinate has no cell that a double can tell
 SECRET: Final = frozenset({"mongodb_uri", "token_secret", "master_keys", "turn_secret"})
 
 
@@ -42,7 +50,10 @@ class Settings:
         "origins, besides the server's own, that browsers may call from (comma-separated, https://host[:port])",
     )
     trusted_proxies: tuple[str, ...] = setting(
-        (), "addresses of proxies whose X-Forwarded-For is believed (comma-separated)"
+        (), "proxies whose X-Forwarded-For is believed: addresses and networks (comma-separated, 10.0.0.0/8)"
+    )
+    token_in_url: bool = setting(
+        True, "whether a WebSocket takes `?token=`: off where URLs end in logs; tickets stay"
     )
     metrics: str = setting(
         "loopback",
@@ -96,6 +107,14 @@ class Settings:
         50.0, "requests a second on one socket, on average: ten times a busy game client"
     )
     request_burst: float = setting(250.0, "requests at once on one socket: five seconds' worth")
+    user_request_rate: float = setting(
+        200.0, "requests a second of one user, sockets and REST together: four busy clients"
+    )
+    user_request_burst: float = setting(1000.0, "requests at once of one user")
+    address_request_rate: float = setting(
+        5000.0, "requests a second on the sockets of one address: a thousand game clients behind one router"
+    )
+    address_request_burst: float = setting(25_000.0, "requests at once on the sockets of one address")
     flood_refusals: int = setting(
         500, "requests refused, less those served since, after which a socket is closed with 4029"
     )
@@ -105,8 +124,16 @@ class Settings:
     login_burst: float = setting(
         200.0, "sign-ins and sign-ups at once for one address: a school behind one router"
     )
-    account_login_rate: float = setting(0.05, "wrong passwords a second for one account")
-    account_login_burst: float = setting(10.0, "wrong passwords at once for one account")
+    account_login_burst: int = setting(
+        10, "wrong passwords for one account before it has to wait, each time twice as long"
+    )
+    address_login_burst: int = setting(
+        200, "the same for one address, whatever the accounts: a school's slips of a morning"
+    )
+    login_delay: float = setting(
+        300.0,
+        "longest wait after a wrong password, in seconds: 288 guesses a day, and nobody is locked out for long",
+    )
     rest_rate: float = setting(
         100.0, "REST requests a second for one address, on average: a school behind one router"
     )
@@ -120,6 +147,9 @@ class Settings:
         100, "sign-ins, sign-ups and refreshes under way, of each kind: two seconds of hashing"
     )
     connections_per_user: int = setting(20, "sockets of one user: devices and tabs, generously")
+    connections_per_address: int = setting(
+        2000, "sockets of one address: a school behind one router, a thousand people with both"
+    )
     message_bytes: int = setting(65_536, "largest WebSocket message: the contract's 64 KiB")
     body_bytes: int = setting(65_536, "largest REST body: nothing we take is longer than a message")
     buffer_bytes: int = setting(
@@ -142,6 +172,14 @@ class Settings:
     # The world
     heartbeat_seconds: float = setting(30.0, "seconds between pings; silent for two of them is gone")
     offline_seconds: float = setting(3.0, "seconds that somebody may be away before others are told")
+    position_grid: float = setting(
+        0.0,
+        "side of the cells, in units, by which others learn where somebody is; 0 tells them exactly,"
+        " as worlds want in which figures see each other walk",
+    )
+    max_speed: float = setting(
+        0.0, "units a second that somebody may move, faster is refused; 0 lets everybody jump"
+    )
     calls: str = setting(
         "anyone",
         "who may call whom: anyone not blocked, or those who know each other",
@@ -188,18 +226,34 @@ class Settings:
         if self.port > 65_535:
             # The resolver takes it modulo 65,536: we would listen somewhere else.
             raise BadSetting(f"port: expected 65535 at most, got {self.port}")
+        if 0 < self.position_grid < LEAST_CELL:
+            raise BadSetting(f"position_grid: expected 0, or {LEAST_CELL} or more, got {self.position_grid}")
         for name in (
             "heartbeat_seconds",
             "request_rate",
             "connect_rate",
             "rest_rate",
             "login_rate",
-            "account_login_rate",
+            "login_delay",
+            "user_request_rate",
+            "address_request_rate",
             "storage_timeout",
             "password_workers",
         ):
             if getattr(self, name) <= 0:
                 raise BadSetting(f"{name}: expected more than 0, got {getattr(self, name)}")
+
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise BadSetting(f"trusted_proxies: {error}") from None
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise BadSetting(f"allowed_origins: expected https://host[:port], got {origin!r}")
+
+    @cached_property
+    def proxies(self) -> tuple[Network, ...]:
+        return networks(self.trusted_proxies)
 
     @property
     def tls(self) -> bool:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, TypeVar
 
+import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from motor.frameworks.asyncio import max_workers
@@ -37,6 +38,8 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 _GUARD_SECONDS = 0.25
 # Threads of the driver's pool that nothing but the writer's commits may take.
 _WRITERS_THREADS = 1
+# By itself the driver waits for its answer for ever.
+_GOODBYE_SECONDS = 1.0
 
 
 def to_date(milliseconds: int) -> DatetimeMS:
@@ -82,6 +85,8 @@ class Database:
         # not be given up, and would still run long after its caller has gone.
         self._slots = asyncio.Semaphore(max(1, max_workers - _WRITERS_THREADS))
 
+        self._endings: set[asyncio.Future[None]] = set()
+
     def __getitem__(self, collection: str) -> Collection:
         return self._db[collection]
 
@@ -90,13 +95,24 @@ class Database:
             answer: dict[str, Any] = await self._client.admin.command(command)
         return answer
 
+    async def touch(self, operation: str) -> None:
+        """Writes a little thing, which proves more than reading one. Raises Unavailable."""
+        async with self.operation(operation):
+            await self._db["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+
     async def close(self) -> None:
-        """Tells the database goodbye, which takes as long as it does not answer: not on this thread."""
-        await asyncio.to_thread(self._client.close)
+        """Tells the database goodbye: not for long, as it may not answer, and not on this thread."""
+        await asyncio.gather(*self._endings, return_exceptions=True)
+
+        def say_goodbye() -> None:
+            with pymongo.timeout(_GOODBYE_SECONDS):
+                self._client.close()
+
+        await asyncio.to_thread(say_goodbye)
 
     @asynccontextmanager
-    async def operation(self, name: str) -> AsyncIterator[None]:
-        """What is awaited inside has one deadline, is measured, and raises no driver exception.
+    async def operation(self, name: str, *, measured: bool = True) -> AsyncIterator[None]:
+        """What is awaited inside has one deadline, is measured unless told otherwise, and raises no driver exception.
 
         Raises Unavailable. A repository that has an answer to `DuplicateKeyError` catches it inside.
         Not to be nested: an operation that waits for another one's slot may wait for ever.
@@ -110,7 +126,8 @@ class Database:
         except PyMongoError as error:
             raise Unavailable(f"the database failed ({name}: {describe(error)})") from error
         finally:
-            self._measured(name, started)
+            if measured:
+                self._measured(name, started)
 
     @asynccontextmanager
     async def commit(self, name: str) -> AsyncIterator[None]:
@@ -123,7 +140,8 @@ class Database:
 
     async def transaction(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Runs `body` (again, if others were in the way) so that all of its writes happen or none."""
-        async with await self._client.start_session() as session:
+        session = await self._client.start_session()
+        try:
             result: T = await session.with_transaction(
                 body,
                 read_concern=ReadConcern("snapshot"),
@@ -131,6 +149,11 @@ class Database:
                 read_preference=ReadPreference.PRIMARY,
             )
             return result
+        finally:
+            # One that was given up is aborted, which takes its time again: nobody waits for that.
+            ending = asyncio.ensure_future(session.end_session())
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
 
     def _measured(self, name: str, started: float) -> None:
         if self.observe is not None:

@@ -24,12 +24,16 @@ _PAGE = 500
 # A head not looked at for so long is looked at again: retention may have taken what others wrote
 # meanwhile, and with it the duplicate that would have told of it. Far below the shortest retention.
 _TRUSTED_SECONDS = 3600.0
+# A write that was given up may still be on its way to a database that answers others again: doubt ends
+# with the second look, so much after the first.
+_LATE_SECONDS = 0.5
 
 
 @dataclass(slots=True)
 class _Head:
     seq: int
     checked_at: float
+    first_look_at: float | None = None  # in doubt
 
 
 class Heads:
@@ -62,6 +66,9 @@ class Heads:
         ids = set(session_ids)
         if absent := [session_id for session_id in ids if self._get(session_id) is None]:
             await self._load(absent)
+        if not self._doubted.keys().isdisjoint(ids):
+            # What was written before this is seen by reads at majority after it, and not before.
+            await self._database.touch("heads.confirm")
         distrusted = monotonic() - _TRUSTED_SECONDS
         for session_id in ids:
             head = self._heads.get(session_id)
@@ -83,7 +90,12 @@ class Heads:
                 break
         head.seq = max(head.seq, stored.get(session_id, 0))
         head.checked_at = monotonic()
-        if self._doubted.pop(session_id, None) is not None:
+        if session_id not in self._doubted:
+            return
+        if head.first_look_at is None:
+            head.first_look_at = head.checked_at
+        elif head.checked_at >= head.first_look_at + _LATE_SECONDS:
+            del self._doubted[session_id]
             self._heads.put(session_id, head)
 
     def publish(self, message: Message) -> None:
@@ -95,8 +107,9 @@ class Heads:
 
     def doubt(self, session_ids: Iterable[str]) -> None:
         for session_id in session_ids:
-            if (head := self._heads.get(session_id)) is not None:
+            if (head := self._get(session_id)) is not None:
                 self._heads.forget(session_id)
+                head.first_look_at = None
                 self._doubted[session_id] = head
 
     def forget(self, session_id: str) -> None:

@@ -34,7 +34,7 @@ log = logging.getLogger("hereabouts.storage.mongod")
 
 _REPLICA_SET = "hereabouts"
 _START_SECONDS = 60.0  # a journal of a killed one may have to be replayed
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 9.0  # as a rule one; what its journal holds needs no orderly end
 _POLL_SECONDS = 0.1
 _PORTS = (20_000, 32_000)
 _PORTS_TRIED = 5
@@ -96,15 +96,15 @@ class LocalMongod:
             port = None
         raise MongodFailed(f"no free port for mongod was found in {_PORTS_TRIED} tries")
 
-    async def stop(self) -> None:
-        """Lets it shut down cleanly. Its port stays its own for the next start."""
+    async def stop(self, *, within: float = _STOP_SECONDS) -> None:
+        """Lets it shut down cleanly, or kills it after so many seconds. Its port stays its own for the next start."""
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None and not supervisor.done():
             supervisor.cancel()
             await asyncio.wait([supervisor])
         process, self._process = self._process, None
         if process is not None:
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(_end, process, within)
             self._state.save(None, self._state.port)
 
     async def _supervise(self, binary: Path, port: int) -> None:
@@ -124,8 +124,9 @@ class LocalMongod:
             try:
                 if await self._run(binary, port):
                     log.info("mongod runs again")
-            except MongodFailed as error:
-                log.error("%s", error)
+            except (MongodFailed, OSError) as error:
+                # A disk that is full now need not be so at the next try.
+                log.error("mongod could not be started again: %s", error)
 
     async def _run(self, binary: Path, port: int) -> bool:
         """Starts it once; False if the port is taken after all. Raises MongodFailed."""
@@ -144,8 +145,8 @@ class LocalMongod:
                 start_new_session=True,
             )
         self._process = process
-        self._state.save(process.pid, port)
         try:
+            self._state.save(process.pid, port)
             await asyncio.to_thread(_make_primary, process, port)
         except BaseException as error:
             await asyncio.shield(asyncio.to_thread(_end, process))
@@ -283,10 +284,12 @@ def _make_primary(process: subprocess.Popen[bytes], port: int) -> None:
     raise MongodFailed(f"mongod does not take writes within {_START_SECONDS:g} s")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], seconds: float = _STOP_SECONDS) -> None:
     process.terminate()
+    if sys.platform != "win32":
+        process.send_signal(signal.SIGCONT)  # one that was stopped would not hear of it
     try:
-        process.wait(_STOP_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         log.warning("mongod does not end by itself, killing it")
         process.kill()

@@ -5,6 +5,7 @@ Making an index that is there already costs nothing. Changing one needs a migrat
     users           _id, username, username_key, display_name, password_hash, subject, flags, last_seen
     erased          _id (hash of a provider's subject), keep_until    until no token of theirs lives
     blocks          blocker, blocked
+    bans            _id (of the user), banned_at
     logins          _id, user_id, created_at, expires_at         one per sign-in that has not ended
     refresh_tokens  _id (hash), login_id, replaces, used_at, expires_at    one per token
     ended_logins    _id, keep_until                              revocations, until nothing they revoke lives
@@ -12,7 +13,7 @@ Making an index that is there already costs nothing. Changing one needs a migrat
     sessions        _id, kind, name, members, maker_id, pair, unlisted_for, created_at, last_seq, active_at, key
     marks           session, user, read_seq                      "this session is listed for this user"
     messages        _id, session, seq, kind, sender, client_id, created_at, body, deleted_after
-    meta            schema (its version), ping
+    meta            schema (its version), ping, bans (a number that each change of them raises)
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import warnings
 
-from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteConcernError
 
+from storage.bans import Bans
 from storage.cipher import DataKeys
 from storage.deletions import Deletions
 from storage.driver import Database, Observe, describe
@@ -37,6 +38,7 @@ class Store:
         self.database = database
         self.users = Users(database)
         self.logins = Logins(database)
+        self.bans = Bans(database)
         self.lands = Lands(database)
         self.messages = Messages(database, keys)
         self.deletions = Deletions(database)
@@ -83,13 +85,12 @@ class Store:
         self.database.observe = observe
 
     async def ping(self) -> None:
-        """Writes a little thing, as reading one proves nothing. Raises Unavailable."""
-        async with self.database.operation("ping"):
-            await self.database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+        """It can be written to. Raises Unavailable."""
+        await self.database.touch("ping")
 
-    async def close(self) -> None:
-        """What was submitted to the writer gets its outcome first."""
-        await self.writer.close()
+    async def close(self, *, until: float | None = None) -> None:
+        """What was submitted to the writer gets its outcome first, or is given up at `until` (the loop's time)."""
+        await self.writer.close(until=until)
         await self.database.close()
 
 
@@ -131,8 +132,7 @@ async def _check(database: Database, hosts: str, timeout: float) -> None:
             )
         if hello["maxWireVersion"] < _OLDEST_WIRE_VERSION:
             raise Unavailable(f"the MongoDB at {hosts} is too old: 5.0 or later is needed")
-        async with database.operation("store.check"):
-            await database["meta"].update_one({"_id": "ping"}, {"$inc": {"count": 1}}, upsert=True)
+        await database.touch("store.check")
     except Unavailable as error:
         if error.__cause__ is None:
             raise
@@ -144,7 +144,7 @@ def _sentence(cause: BaseException, hosts: str, timeout: float) -> str:
         return f"the MongoDB at {hosts} refuses this user or password"
     if isinstance(cause, OperationFailure) and cause.code == _UNAUTHORISED:
         return f"the MongoDB at {hosts} does not let this user write to the database (or asks for one)"
-    if isinstance(cause, AutoReconnect | TimeoutError):
+    if isinstance(cause, AutoReconnect | WriteConcernError | TimeoutError):
         return f"no MongoDB that can be written to answers at {hosts} within {timeout:g} s"
     return f"the MongoDB at {hosts} cannot be used ({describe(cause)})"
 

@@ -58,7 +58,7 @@ class Users:
         return {document["_id"]: _from_document(document) for document in found}
 
     async def by_username(self, username: str) -> User | None:
-        return await self._find({"username_key": _username_key(username)})
+        return await self._find({"username_key": username_key(username)})
 
     async def by_subject(self, subject: str) -> User | None:
         return await self._find({"subject": subject})
@@ -133,7 +133,7 @@ class Users:
         return None if document is None else _from_document(document)
 
 
-def _username_key(username: str) -> str:
+def username_key(username: str) -> str:
     """What two spellings of one name have in common."""
     return unicodedata.normalize("NFKC", username).casefold()
 
@@ -147,7 +147,7 @@ def _to_document(user: User, username: str) -> dict[str, Any]:
     document = {
         "_id": user.id,
         "username": username,
-        "username_key": _username_key(username),
+        "username_key": username_key(username),
         "display_name": user.display_name,
         "password_hash": user.password_hash,
         "created_at": user.created_at,

@@ -15,8 +15,10 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -34,8 +36,11 @@ log = logging.getLogger("hereabouts.storage.writer")
 # Each try writes something, or finds that somebody else did: only busy rivals use many of them up.
 _TRIES = 20
 _RIVAL_PAUSE_SECONDS = 0.01
-# How soon to look again, with nothing else to do, after what may have been written.
+# How often to look after what may have been written, and at how many rooms at once: others wait meanwhile.
 _LOOK_AGAIN_SECONDS = 1.0
+_ROOMS_A_LOOK = 50
+# How often, during a commit, to look for those who have waited for their time.
+_SWEEP_SECONDS = 0.1
 # What heads and read marks wait for company; a reader who needs them does not wait (`settle`).
 _TRAIL_SECONDS = 0.05
 _DUPLICATE_KEY = 11000
@@ -103,11 +108,13 @@ class MessageWriter:
         self._idle.set()
         self._between_rounds.set()
         self._loop = asyncio.get_running_loop()
+        self._looked_at = 0.0
         self._task = self._loop.create_task(self._run())
         self._trail_task: asyncio.Task[None] | None = None
 
     def submit(self, message: NewMessage) -> asyncio.Future[Commit]:
-        """Resolves once the message is written. Raises, through the future, Unavailable or SessionGone."""
+        """Resolves once the message is written. Raises, through the future, Unavailable or SessionGone: the
+        former after the database's timeout, whatever the message waits for."""
         future: asyncio.Future[Commit] = self._loop.create_future()
         if self._closed:
             future.set_exception(Unavailable("the writer is closed"))
@@ -149,11 +156,13 @@ class MessageWriter:
         await self._idle.wait()
         await self.settle()
 
-    async def close(self) -> None:
+    async def close(self, *, until: float | None = None) -> None:
+        """Drains, until then at most (the loop's time)."""
         self._closed = True
         try:
-            await self.drain()
-        except Unavailable as error:
+            async with asyncio.timeout_at(until):
+                await self.drain()
+        except (TimeoutError, Unavailable) as error:
             # They are found again from the messages themselves; only read marks stay behind.
             log.warning("closing with heads and read marks unwritten: %s", error)
         for task in (self._task, self._trail_task):
@@ -166,17 +175,18 @@ class MessageWriter:
     async def _run(self) -> None:
         while True:
             if batch := self._take():
-                self._between_rounds.clear()
-                try:
+                with self._busy(batch):
                     await self._round(batch)
-                finally:
-                    self._between_rounds.set()
                 if self._queue:
                     await asyncio.sleep(_GATHER_SECONDS)
             else:
                 self._idle.set()
                 await self._wait()
             self._leave_trail()
+            if self._heads.doubted and self._loop.time() >= self._looked_at + _LOOK_AGAIN_SECONDS:
+                with self._busy(()):
+                    await self._look_again()
+                self._looked_at = self._loop.time()
 
     def _take(self) -> list[_Waiting]:
         """The next batch, in the order of submission."""
@@ -186,6 +196,8 @@ class MessageWriter:
         while self._queue and len(batch) < self._commit_limit:
             waiting = self._queue.popleft()
             message = waiting.message
+            if not waiting.open:
+                continue
             if waiting.deadline < now:
                 waiting.fail(Unavailable("the message waited too long to be written, and was not"))
             elif message.client_id is None:
@@ -196,18 +208,40 @@ class MessageWriter:
         return batch
 
     async def _wait(self) -> None:
-        """Until something arrives; as long as there is doubt, it is looked into meanwhile."""
+        """Until something arrives, or it is time to look into what is in doubt."""
         self._arrived.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_AGAIN_SECONDS if self._heads.doubted else None):
                 await self._arrived.wait()
-        except TimeoutError:
-            try:
-                await self._heads.ready(self._heads.doubted)
-            except Unavailable as error:
-                log.info("still in doubt about the outcome of a commit: %s", error)
-            except Exception:
-                log.exception("looking into the outcome of a commit failed in an unexpected way")
+
+    async def _look_again(self) -> None:
+        """Also when others keep us busy: a room in doubt may be one that nobody writes to any more."""
+        try:
+            async with asyncio.timeout(self._database.timeout):
+                await self._heads.ready(islice(self._heads.doubted, _ROOMS_A_LOOK))
+        except (TimeoutError, Unavailable) as error:
+            log.info("still in doubt about the outcome of a commit: %s", error)
+        except Exception:
+            log.exception("looking into the outcome of a commit failed in an unexpected way")
+
+    @contextmanager
+    def _busy(self, batch: Sequence[_Waiting]) -> Iterator[None]:
+        """Sees to it that nobody waits past their time, in the batch or behind it."""
+        self._between_rounds.clear()
+        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep, batch)
+        try:
+            yield
+        finally:
+            self._sweeper.cancel()
+            self._between_rounds.set()
+
+    def _sweep(self, batch: Sequence[_Waiting]) -> None:
+        """Lets those go who have waited for their time, though their message may still be written."""
+        now = self._loop.time()
+        for waiting in (*batch, *self._queue):
+            if waiting.deadline < now:
+                waiting.fail(Unavailable("the database missed its deadline (messages.commit)"))
+        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep, batch)
 
     async def _round(self, batch: Sequence[_Waiting]) -> None:
         """Gives every message of the batch its outcome, within one deadline."""

@@ -83,7 +83,8 @@ class Mongods:
 
     def stop(self) -> None:
         if self._mongod is not None:
-            self._loop.run_until_complete(self._mongod.stop())
+            # It has thousands of files to close, and the machine may be busy.
+            self._loop.run_until_complete(self._mongod.stop(within=60))
             self._mongod = None
 
     def close(self) -> None:

@@ -35,19 +35,27 @@ class _Records(logging.Handler):
 
 
 @contextmanager
-def logs(*expected: str) -> Iterator[None]:
-    """Fails on a line that none of the regular expressions fits, and on an expression that fits no line."""
+def recorded() -> Iterator[list[str]]:
+    """The lines that this process logs meanwhile."""
     records = _Records()
     root = logging.getLogger()
     root.addHandler(records)
     try:
-        yield
+        yield records.lines
     finally:
         root.removeHandler(records)
-    check_lines(records.lines, expected)
+
+
+@contextmanager
+def logs(*expected: str) -> Iterator[None]:
+    """`check_lines` of what this process logs meanwhile."""
+    with recorded() as lines:
+        yield
+    check_lines(lines, expected)
 
 
 def check_lines(lines: Sequence[str], expected: Sequence[str]) -> None:
+    """Fails on a line that none of the regular expressions fits, and on an expression that fits no line."""
     unexpected = [line for line in lines if not any(re.search(regex, line) for regex in expected)]
     assert not unexpected, "unexpected log lines:\n" + "\n".join(unexpected)
     missing = [regex for regex in expected if not any(re.search(regex, line) for line in lines)]

@@ -150,6 +150,26 @@ class Server:
         assert answer.keys() == {"error"}
         return str(answer["error"]["message"])
 
+    async def ready(self) -> int:
+        """The status of /readyz; 599 if nobody listens."""
+        try:
+            return (await self.fetch("GET", f"{self.origin}/readyz")).code
+        except OSError:
+            return 599
+
+    async def history(self, token: str, room_id: str) -> list[dict[str, Any]]:
+        """Every message of a room, oldest first, page by page."""
+        messages: list[dict[str, Any]] = []
+        after = 0
+        while True:
+            path = f"/chat/sessions/{room_id}/messages?limit=200&after={after}"
+            status, page = await self.call("GET", path, token=token)
+            assert status == 200, page
+            messages += page["messages"]
+            if "next_after" not in page:
+                return messages
+            after = page["next_after"]
+
     async def person(self, name: str | None = None, **body: Any) -> Person:
         """Registers somebody; a name is made up if none is given."""
         name = name or f"person-{next(self._names)}"
@@ -283,6 +303,15 @@ class Socket:
 
         event: dict[str, Any] = await self._wait(found, f"{type} {fields}")
         self.events.remove(event)
+        return event
+
+    async def came(self, **fields: Any) -> dict[str, Any]:
+        """Waits for an event with these fields, and leaves it where it is."""
+
+        def found() -> dict[str, Any] | None:
+            return next((event for event in self.events if fields.items() <= event.items()), None)
+
+        event: dict[str, Any] = await self._wait(found, str(fields))
         return event
 
     async def next_of(self, types: Collection[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ CLOSES: Final = {
     1012: "The server restarts. Come back after the seconds in the reason, `retry_after=…`: each client gets others.",
     1013: "Too many connections, or the database is away. Come back after the seconds in the reason.",
     4001: "The token is missing, bad, expired or revoked: get a new one, then connect.",
-    4003: "Logged out: sign in again.",
+    4003: "Logged out, or this account is banned: sign in again.",
     4008: "Too slow: more was waiting than the buffer holds. Connect again, and catch up over REST.",
     4029: "Flooding: requests went on after `rate_limited`. Slow down before connecting again.",
 }

@@ -17,6 +17,7 @@ from server.codec import encode, plain
 from server.errors import ApiError, forbidden, invalid
 from server.hub import Connection, Hub
 from server.ids import new_id
+from server.limits import Throttle
 from server.protocol import requests
 from server.protocol.shapes import CallStatsShape
 from server.settings import Settings
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from server.services.proximity import Proximity
 
 KNOWN_DISTANCE: Final = 50.0
+CALL_RATE: Final = (
+    0.2  # calls a second that one user may start, from all their connections: a phone is no alarm
+)
+CALL_BURST: Final = 10.0  # at once: a mistaken tap, a redial, a connection that does not hold
 CANDIDATE_BYTES: Final = 2048
 SDP_BYTES: Final = 32_768
 
@@ -55,6 +60,7 @@ class Calls:
         self._clock = clock
         self._book = CallBook(settings.ring_seconds, settings.rejoin_seconds)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._started = Throttle(CALL_RATE, CALL_BURST) if settings.rate_limits else None
 
     # Connections
 
@@ -81,6 +87,8 @@ class Calls:
         if caller == callee:
             raise invalid("one cannot call oneself")
         if not self._book.rings(callee, caller):  # whom one answers is there, also one who is hidden
+            if self._started and (wait := self._started.take(caller, self._clock.monotonic())):
+                raise ApiError("rate_limited", "too many calls; wait a moment", retry_after=round(wait, 3))
             await self._check_reachable(caller, callee)
         if connection.closed:
             return  # gone while we looked: nobody would hang up
@@ -118,9 +126,11 @@ class Calls:
         ]
         if rooms[0] & rooms[1]:
             return True
-        person, distance = self._people.connected(b), self._proximity.distance(a, b)
-        if person and person.locatable and distance is not None and distance <= KNOWN_DISTANCE:
-            return True
+        # Of both: where one who does not share it is, the other would learn from the ringing.
+        if all((person := self._people.connected(user)) and person.locatable for user in (a, b)):
+            distance = self._proximity.distance(a, b)
+            if distance is not None and distance <= KNOWN_DISTANCE:
+                return True
         return await self._stored_sessions.shared(a, b)
 
     async def accept(self, connection: Connection, request: requests.CallAccept) -> None:
@@ -162,8 +172,15 @@ class Calls:
 
     # Endings from elsewhere
 
+    def part(self, user_id: str, other_id: str) -> None:
+        """A user has blocked another: their call ends, to the other as if the user had hung up."""
+        call = self._book.of(user_id)
+        if call is not None and call.other(user_id).user_id == other_id:
+            self._tell(self._book.hang_up(user_id, "", call.id, self._clock.monotonic()))
+            self._arm(call.id)
+
     def end_all(self) -> None:
-        """The server stops."""
+        """The server stops. What was on its way then may still make a call: to be called again after that."""
         for call in self._book:
             self._tell(self._book.end(call, "server_shutdown", self._clock.monotonic()))
             self._arm(call.id)
@@ -187,9 +204,11 @@ class Calls:
         self._arm(call_id)
 
     def _tell(self, tells: Iterable[Tell], asker: Connection | None = None, ref: str | None = None) -> None:
+        """The first that is for the asker alone is the answer, with its `ref`."""
         for tell in tells:
             if asker is not None and tell.only == asker.id:
                 asker.answer(tell.event, ref)
+                ref = None
             elif tell.only is not None:
                 self._broker.publish(ToConnection(tell.user_id, tell.only), tell.event)
             else:

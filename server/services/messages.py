@@ -76,25 +76,25 @@ class Messages:
         self, connection: Connection, request: requests.SendMessage
     ) -> asyncio.Future[Commit] | Coroutine[Any, Any, asyncio.Future[Commit]]:
         """Submits; the future is done once the message is acknowledged."""
-        session = self._sessions.known(request.room_id)
+        session = self._sessions.at_hand(connection.user_id, request.room_id)
         # Now: the connection, and the name with it, may be gone once we have waited. What it sent counts.
         username = self._people.name(connection.user_id)
         if session is None or session.kind == "private":
             return self._send_when_checked(connection, request, username)
-        return self._send(connection, request, username)
+        return self._send(connection, request, username, session)
 
     async def _send_when_checked(
         self, connection: Connection, request: requests.SendMessage, username: str
     ) -> asyncio.Future[Commit]:
         session = await self._sessions.require(connection.user_id, request.room_id)
         await self._sessions.check_write(session, connection.user_id)
-        return self._send(connection, request, username)
+        session = self._sessions.check(connection.user_id, request.room_id)
+        return self._send(connection, request, username, session)
 
     def _send(
-        self, connection: Connection, request: requests.SendMessage, username: str
+        self, connection: Connection, request: requests.SendMessage, username: str, session: Session
     ) -> asyncio.Future[Commit]:
         user_id = connection.user_id
-        session = self._sessions.check(user_id, request.room_id)
         self._rooms.check_joined(connection, session)
         self._rooms.said(session.id, user_id)
         future = self._submit(session, user_id, username, request.content, request.client_id)

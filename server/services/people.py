@@ -1,18 +1,19 @@
 """Who somebody is: user records, names, blocks, and what of a person others may see.
 
 Records are cached; those of people with a connection are held until the last one goes, so that
-the hot paths (delivery, proximity) read them without waiting.
+the hot paths (delivery, proximity) read them without waiting. For what others ask of somebody
+invisible it is as if there were no connection, or they would be answered sooner.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
 from server.errors import not_found
-from storage.records import User
+from storage.records import Session, User
 from storage.users import Blocks, Users
 
 CACHED: Final = 20_000  # records of people without a connection; about half a KB each
@@ -51,6 +52,8 @@ class People:
         # One change at a time: of two, the older answer could come last and stay in the cache.
         self.changing = asyncio.Lock()
         self._block_changes = 0
+        # Told when somebody blocks another; set by the app.
+        self.on_blocked: Callable[[str, str], None] = lambda user_id, other_id: None
 
     # Those who are connected
 
@@ -69,7 +72,7 @@ class People:
         while True:
             changes = self._block_changes
             met = await self._users.meet(user_id)
-            if met is None or (user := self._remember_read(met[0])).erased:
+            if met is None or (user := self._newest(met[0])).erased:
                 raise not_found("user")
             if changes == self._block_changes:
                 return user, met[1]
@@ -80,7 +83,8 @@ class People:
         if not person.connections:
             del self._connected[user_id]
             self.invisible.discard(user_id)
-            self._remember(person.user)
+            if not person.user.invisible:
+                self._remember(person.user)
 
     def connected(self, user_id: str) -> Person | None:
         return self._connected.get(user_id)
@@ -93,8 +97,7 @@ class People:
 
     async def get(self, user_id: str) -> User:
         """`not_found` for nobody and for an erased account."""
-        person = self._connected.get(user_id)
-        user = person.user if person else self._cache.get(user_id)
+        user = self._at_hand(user_id)
         if user is None:
             user = await self._users.get(user_id)
             if user is None:
@@ -115,8 +118,7 @@ class People:
         found: dict[str, User] = {}
         missing: list[str] = []
         for user_id in user_ids:
-            person = self._connected.get(user_id)
-            user = person.user if person else self._cache.get(user_id)
+            user = self._at_hand(user_id)
             if user is None:
                 missing.append(user_id)
             else:
@@ -151,8 +153,7 @@ class People:
         if person := self._connected.get(user.id):
             person.hold(user)
             self._note_visibility(user)
-        else:
-            self._remember(user)
+        self._remember(user)
 
     def _note_visibility(self, user: User) -> None:
         if user.invisible:
@@ -166,12 +167,21 @@ class People:
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)
 
-    def _remember_read(self, user: User) -> User:
-        """A record that was read: what is cached by now comes from a later change, and wins."""
+    def _at_hand(self, user_id: str) -> User | None:
+        """A record that others may be answered from without waiting."""
+        person = self._connected.get(user_id)
+        if person is not None and not person.user.invisible:
+            return person.user
+        return self._cache.get(user_id)
+
+    def _newest(self, user: User) -> User:
+        """Of a record that was read: what is held by now comes from a later change, and wins."""
         if person := self._connected.get(user.id):
             return person.user
-        if (cached := self._cache.get(user.id)) is not None:
-            return cached
+        return self._cache.get(user.id, user)
+
+    def _remember_read(self, user: User) -> User:
+        user = self._newest(user)
         self._remember(user)
         return user
 
@@ -182,6 +192,7 @@ class People:
         await self._users.block(user_id, other_id)
         self._note_block(user_id, other_id, "mine", present=True)
         self._note_block(other_id, user_id, "theirs", present=True)
+        self.on_blocked(user_id, other_id)
 
     async def unblock(self, user_id: str, other_id: str) -> None:
         await self._users.unblock(user_id, other_id)
@@ -214,7 +225,15 @@ class People:
         return {*blocks.blocked, *blocks.blockers}
 
     async def are_blocked(self, a: str, b: str) -> bool:
-        """Whether either has blocked the other."""
-        if person := self._connected.get(b):
-            return a in person.hidden_from
+        """Whether either has blocked the other; `a` asks, and is answered as soon whether or not `b` is there."""
         return b in await self.hidden_from(a)
+
+    def are_parted(self, session: Session) -> bool:
+        """Whether a block stands between the two of a private session, one of whom at least is connected."""
+        if session.kind != "private":
+            return False
+        a, b = session.members
+        if person := self._connected.get(a):
+            return b in person.hidden_from
+        person = self._connected.get(b)
+        return person is not None and a in person.hidden_from

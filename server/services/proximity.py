@@ -1,6 +1,9 @@
 """Where everybody is, who is near whom, and who is told where somebody is.
 
-Positions belong to users, live in memory and go with the user's last chat connection.
+Positions belong to users, live in memory and go with the user's last chat connection. Where the setting
+`position_grid` is on, everybody is in the index at the middle of a cell: so nothing that others are told
+(coordinates, distances, who is within a radius) can be finer than the cell, and two see each other or
+neither does. One's own answer is exact, and so is the land in it.
 """
 
 from __future__ import annotations
@@ -8,13 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
+from server.clock import Clock
+from server.errors import invalid
 from server.hub import Connection
 from server.protocol import requests, rest
 from server.protocol.events import NearbyUser
 from server.protocol.limits import DEFAULT_RADIUS
 from server.protocol.shapes import ParticipantShape, ParticipantsShape
+from server.settings import Settings
 from spatial.distance import distance
+from spatial.grid import middle_of_cell
 from spatial.lands import LandWalker
+from spatial.pace import Pace
 from spatial.positions import PositionIndex
 from spatial.shapes import Rectangle
 
@@ -40,11 +48,15 @@ class _Standing:
 class Proximity:
     """One position index a world."""
 
-    def __init__(self, lands: Lands, people: People) -> None:
+    def __init__(self, settings: Settings, lands: Lands, people: People, clock: Clock) -> None:
+        self._cell = settings.position_grid
+        self._max_speed = settings.max_speed
         self._lands = lands
         self._people = people
+        self._clock = clock
         self._worlds: dict[str, PositionIndex] = {}
         self._standing: dict[str, _Standing] = {}
+        self._paces: dict[str, Pace] = {}  # of those with a position, where speed is held to a limit
         # Told when somebody gets their first position; set by the app.
         self.on_placed: Callable[[str], None] = lambda user_id: None
 
@@ -53,10 +65,12 @@ class Proximity:
 
     def update_location(self, connection: Connection, request: requests.UpdateLocation) -> None:
         user_id, world_id, x, y = connection.user_id, request.world_id, request.x, request.y
+        if self._max_speed:
+            self._check_speed(user_id, world_id, x, y)
         standing = before = self._standing.get(user_id)
         if standing is None or standing.world_id != world_id:
             standing = self._enter(user_id, world_id)
-        standing.index.set(user_id, x, y)
+        standing.index.set(user_id, *(middle_of_cell(x, y, self._cell) if self._cell else (x, y)))
         location = {
             "type": "location_updated",
             "world_id": world_id,
@@ -71,8 +85,19 @@ class Proximity:
         if before is None:
             self.on_placed(user_id)
 
+    def _check_speed(self, user_id: str, world_id: str, x: float, y: float) -> None:
+        pace = self._paces.get(user_id)
+        if pace is None:
+            pace = self._paces[user_id] = Pace(self._max_speed)
+        reach = pace.step(world_id, x, y, self._clock.monotonic())
+        if reach is not None:
+            raise invalid(
+                f"nobody moves faster than {self._max_speed:g} units a second here:"
+                f" expected a place at most {reach:.6g} units from the last one"
+            )
+
     def _enter(self, user_id: str, world_id: str) -> _Standing:
-        self.forget(user_id)
+        self._leave(user_id)
         index = self._worlds.get(world_id)
         if index is None:
             index = self._worlds[world_id] = PositionIndex(reach=DEFAULT_RADIUS)
@@ -106,6 +131,10 @@ class Proximity:
         return other if other and other.locatable and key != viewer and key not in hidden else None
 
     def forget(self, user_id: str) -> None:
+        self._leave(user_id)
+        self._paces.pop(user_id, None)
+
+    def _leave(self, user_id: str) -> None:
         standing = self._standing.pop(user_id, None)
         if standing is None:
             return
@@ -124,7 +153,7 @@ class Proximity:
         return near - person.hidden_from.keys()
 
     def distance(self, a: str, b: str) -> float | None:
-        """Between two users, for whom both have to have a position in one world."""
+        """Between two users as each may know it of the other; both need a position in one world."""
         one, other = self._standing.get(a), self._standing.get(b)
         if one is None or other is None or one.world_id != other.world_id:
             return None
@@ -132,17 +161,22 @@ class Proximity:
         return distance(*here, *there) if here and there else None
 
     async def participants(self, user_id: str | None, land_id: str, query: rest.Around) -> ParticipantsShape:
-        """Those in a land or within the radius of it, to a known caller by name."""
+        """Those in a land or within the radius of it, to a known caller by name.
+
+        On a grid it is the cells that are measured: whoever may be in the land is at distance 0.
+        """
         land = self._lands.get(land_id)
         index = self._worlds.get(land.world_id)
         rectangle = Rectangle(land.x, land.y, land.width, land.height)
         hidden = await self._people.hidden_from(user_id) if user_id else ()
-        hits = index.within_rectangle(rectangle, query.radius) if index else []
+        around = self._cell / 2
+        hits = index.within_rectangle(rectangle, query.radius + around) if index else []
         found: list[ParticipantShape] = []
         for hit in hits:
             other = self._seen(hit.key, user_id, hidden)
             if other is not None:
-                found.append({"user_id": hit.key, "username": other.username, "distance": hit.distance})
+                away = max(0.0, hit.distance - around)
+                found.append({"user_id": hit.key, "username": other.username, "distance": away})
         if user_id is None:
             return {"count": len(found)}
         return {"count": len(found), "participants": found[:PARTICIPANTS]}

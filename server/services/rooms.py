@@ -75,16 +75,17 @@ class Rooms:
             if self._is_visible(user_id):
                 self._tell_joined(room_id, user_id)
         connection.since.setdefault(room_id, last_seq + 1)
+        members, count = self.visible(room_id, MEMBERS_NAMED), self.count(room_id)
+        if self._people.are_parted(session):
+            members = [member for member in members if member == user_id]
+            count = len(members)
         connection.answer(
             {
                 "type": answer,
                 "room_id": room_id,
                 "kind": session.kind,
-                "members": [
-                    member_shape(member, self._people.name(member))
-                    for member in self.visible(room_id, MEMBERS_NAMED)
-                ],
-                "member_count": self.count(room_id),
+                "members": [member_shape(member, self._people.name(member)) for member in members],
+                "member_count": count,
                 "last_seq": last_seq,
                 **more,
             },
@@ -122,8 +123,9 @@ class Rooms:
         key = ("typing", room_id, user_id)
 
         def send() -> None:
-            # Asked for when it is told: members may have changed since.
-            if (session := self._sessions.known(room_id)) is not None:
+            # Asked for when it is told: members may have changed since, or a block may have come between them.
+            session = self._sessions.known(room_id)
+            if session is not None and not self._people.are_parted(session):
                 self._broker.publish(self._sessions.others(session, user_id), event, key=key)
 
         self._typing.tell(key, send)
@@ -153,8 +155,13 @@ class Rooms:
         return len(present) - sum(user_id in present for user_id in self._people.invisible)
 
     def companions(self, user_id: str) -> set[str]:
-        """Those now in a private or group room that this user is a member of."""
-        found = {other for room_id in self._open_to.get(user_id, ()) for other in self._hub.present(room_id)}
+        """Those now in a private or group room that this user is a member of, whom that may concern."""
+        found = {
+            other
+            for room_id in self._open_to.get(user_id, ())
+            if not self._is_parted(room_id)
+            for other in self._hub.present(room_id)
+        }
         found.discard(user_id)
         return found
 
@@ -215,6 +222,8 @@ class Rooms:
             self._closed(room_id)
 
     def _tell_joined(self, room_id: str, user_id: str) -> None:
+        if self._is_parted(room_id):
+            return
         if self._crowded(room_id):
             self._tell_count(room_id)
             return
@@ -227,6 +236,8 @@ class Rooms:
         self._broker.publish(ToRoom(room_id, but_user=user_id), event)
 
     def _tell_left(self, room_id: str, user_id: str) -> None:
+        if self._is_parted(room_id):
+            return
         if self._crowded(room_id):
             self._tell_count(room_id)
             return
@@ -244,6 +255,11 @@ class Rooms:
             self._broker.publish(ToRoom(room_id), event, key=key)
 
         self._counts.tell(key, send)
+
+    def _is_parted(self, room_id: str) -> bool:
+        """Whether it is a private room across a block: there neither is told of the other."""
+        session = self._open.get(room_id)
+        return session is not None and self._people.are_parted(session)
 
     def _is_visible(self, user_id: str) -> bool:
         return user_id not in self._people.invisible

@@ -78,8 +78,9 @@ class Sessions:
 
         A land's session is made when it is first needed.
         """
-        session = self._cache.get(room_id)
+        session = self.at_hand(user_id, room_id)
         if session is None:
+            # Also where it is known to be closed to the asker: or the answer would come sooner than of an absent one.
             session = await self._stored.get(room_id)
             if session is None and self.is_open_to(user_id, room_id):
                 session, _ = await self._stored.open_land(room_id, self._clock.now())
@@ -91,16 +92,19 @@ class Sessions:
 
     def check(self, user_id: str, room_id: str) -> Session:
         """`require` without waiting, for a session that was required just before."""
-        session = self._cache.get(room_id)
+        session = self.at_hand(user_id, room_id)
         if session is None:
             raise not_found("room")
-        if session.kind == "land":
-            land = self._lands.find(room_id)
-            if land is None or not self._lands.may_enter(land, user_id):
-                raise not_found("room")
-        elif user_id not in session.members:
-            raise not_found("room")
         return session
+
+    def at_hand(self, user_id: str, room_id: str) -> Session | None:
+        """The session, if it is cached and this user may enter it."""
+        session = self._cache.get(room_id)
+        if session is None:
+            return None
+        if session.kind == "land":
+            return session if self.is_open_to(user_id, room_id) else None
+        return session if user_id in session.members else None
 
     def known(self, session_id: str) -> Session | None:
         """The cached record, as of the last change."""
@@ -153,7 +157,7 @@ class Sessions:
         event = {"type": "read", "room_id": session.id, "user_id": user_id, "seq": seq}
         connection.answer(event, request.ref)
         self._broker.publish(ToUsers([user_id], but_connection=connection.id), event)
-        if session.kind != "land":
+        if session.kind != "land" and not self._people.are_parted(session):
             self._broker.publish(self.others(session, user_id), event)
 
     # Lists

@@ -194,6 +194,8 @@ class _Provider:
             audience=self._audience,
             options=_require("exp", "sub", "iss", "aud"),
         )
+        if not payload["sub"]:
+            raise jwt.InvalidTokenError("expected a subject, got an empty one")
         # A provider's own session (`sid`) where it names one; else the token itself is the login.
         login = payload.get("sid") or payload.get("jti") or digest(token).hex()
         name = payload.get(self._name_claim) or payload.get("name")

@@ -20,10 +20,14 @@ function block(text, index) {
   return html`<p key=${index}>${spans(text)}</p>`;
 }
 
-function spans(text) {
+/**
+ * @param {string} text  of one paragraph
+ * @param {(tag: string, text: string) => any} element  makes one, for whichever library draws it
+ */
+export function spans(text, element = (tag, inner) => html`<${tag}>${inner}<//>`) {
   return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
-    if (part.startsWith('`')) return html`<code>${part.slice(1, -1)}</code>`;
-    if (part.startsWith('**')) return html`<b>${part.slice(2, -2)}</b>`;
+    if (part.startsWith('`')) return element('code', part.slice(1, -1));
+    if (part.startsWith('**')) return element('b', part.slice(2, -2));
     return part;
   });
 }

@@ -1,4 +1,7 @@
-// The REST part: Swagger UI, made to follow the page's colours and to sign in by itself.
+// The REST part: Swagger UI, made to follow the page's colours, to sign in by itself, and to make no markup out of
+// strings, which the page's policy forbids (Trusted Types).
+
+import { spans } from './markup.js';
 
 const SIGN_INS = new Set(['/api/v1/auth/register', '/api/v1/auth/login', '/api/v1/auth/refresh']);
 
@@ -15,6 +18,7 @@ export function showRest(spec, domNode) {
       defaultModelExpandDepth: 3,
       syntaxHighlight: { activated: false }, // its colours are for a dark ground alone
       validatorUrl: null,
+      plugins: [ownMarkdown],
       responseInterceptor: (response) => {
         if (response.ok && SIGN_INS.has(new URL(response.url).pathname)) {
           ui.preauthorizeApiKey('bearer', response.body.access_token);
@@ -23,6 +27,16 @@ export function showRest(spec, domNode) {
       },
     });
   });
+}
+
+/** In place of its own, which builds HTML and cleans it afterwards. */
+function ownMarkdown({ React }) {
+  const element = (tag, text) => React.createElement(tag, null, text);
+  const paragraph = (text) => React.createElement('p', null, ...spans(text, element));
+  const Markdown = ({ source, className = '' }) => (typeof source === 'string' && source
+    ? React.createElement('div', { className: `markdown ${className}` }, ...source.split(/\n{2,}/).map(paragraph))
+    : null);
+  return { wrapComponents: { Markdown: () => Markdown } };
 }
 
 function followColours() {

@@ -24,6 +24,7 @@ class Echo:
         self.wire = wire
         self.served = 0
         self.heard_times = 0
+        self.controls = 0
         self.ended_with: list[int | None] = []
         # What `received` returns, for tests of a server that takes its time.
         self.busy: asyncio.Future[None] | None = None
@@ -37,6 +38,9 @@ class Echo:
         data = text_frame(message.encode()) if isinstance(message, str) else frame(BINARY, message)
         self.wire.send(data)
         return self.busy
+
+    def control_received(self) -> None:
+        self.controls += 1
 
     def ended(self, code: int | None) -> None:
         self.ended_with.append(code)
@@ -56,6 +60,8 @@ class Sink:
     def received(self, message: str | bytes) -> asyncio.Future[None] | None:
         self.served += 1
         return None
+
+    def control_received(self) -> None: ...
 
     def ended(self, code: int | None) -> None:
         self.ended_with.append(code)

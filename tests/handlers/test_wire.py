@@ -184,6 +184,15 @@ async def test_every_ping_of_one_who_reads_is_answered(link: Link) -> None:
         assert [await client.frame() for _ in pings] == [Frame(FIN | PONG, ping) for ping in pings]
 
 
+async def test_the_peer_is_told_of_pings_and_pongs(link: Link) -> None:
+    """Each counts; messages are none of them."""
+    async with link.server() as server, link.client(server) as client:
+        await client.send(client_frame(PING) + client_frame(PONG) * 2 + client_frame(TEXT, b"x"))
+        assert await client.frame() == Frame(FIN | PONG, b"")
+        assert await client.message() == "x"
+        assert (the_peer(server).controls, the_peer(server).served) == (3, 1)
+
+
 async def test_of_the_pings_of_one_who_does_not_read_the_newest_is_answered(link: Link) -> None:
     """Once (RFC 6455 §5.5.3), after what was before it; so they do not fill the buffer."""
     async with link.server() as server, link.client(server, RECEIVE_BUFFER) as client:

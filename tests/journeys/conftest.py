@@ -16,11 +16,13 @@ NewProcess = Callable[..., Process]
 
 @pytest.fixture(autouse=True)
 def quiet_logs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Of this process as in all tests; `@pytest.mark.logs` names what the started servers complain of."""
-    with guards.logs():
+    """`@pytest.mark.logs` names what is complained of, by this process or by the servers that it started."""
+    guards.structlog_to_logging()
+    with guards.recorded() as lines:
         yield
+    for path in tmp_path.glob("*.stderr"):
+        lines += complaints(path.read_text())
     marker = request.node.get_closest_marker("logs")
-    lines = [line for path in tmp_path.glob("*.stderr") for line in complaints(path.read_text())]
     guards.check_lines(lines, marker.args if marker else ())
 
 

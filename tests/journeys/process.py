@@ -133,13 +133,6 @@ class Process(Server):
         await until(lambda: self.process.poll() is not None, "the end of the process")
         return self.process.returncode
 
-    async def ready(self) -> int:
-        """The status of /readyz; 599 if nobody listens."""
-        try:
-            return (await self.fetch("GET", f"{self.origin}/readyz")).code
-        except OSError:
-            return 599
-
     async def forget_sockets(self) -> None:
         """Closes this side of every socket: the other is gone."""
         for socket in self._sockets:
@@ -165,16 +158,3 @@ class Process(Server):
             pid = self.mongod
             os.kill(pid, signal.SIGCONT)
             await until(lambda: not alive(pid), "the end of mongod")
-
-    async def history(self, token: str, room_id: str) -> list[dict[str, Any]]:
-        """Every message of a room, oldest first, page by page."""
-        messages: list[dict[str, Any]] = []
-        after = 0
-        while True:
-            path = f"/chat/sessions/{room_id}/messages?limit=200&after={after}"
-            status, page = await self.call("GET", path, token=token)
-            assert status == 200, page
-            messages += page["messages"]
-            if "next_after" not in page:
-                return messages
-            after = page["next_after"]

@@ -5,39 +5,91 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
+from tornado.httpclient import HTTPError
+from tornado.websocket import WebSocketClosedError
 
-from tests.harness import Person, Socket
+from tests.harness import Person, Server, Socket
 from tests.journeys.conftest import NewProcess
 from tests.journeys.process import Process, alive, until
 
+PAUSE_SECONDS = 0.05  # before what was refused is sent again, and between two reads
+
 
 class Flow:
-    """Several people who write into one land until told to stop, and one who listens."""
+    """Several people who write into one land until told to stop, and one who listens.
+
+    Each sends one message after another, and sends again under the same client id what was refused.
+    """
 
     def __init__(self) -> None:
+        self.sent: list[str] = []  # client ids
         self.acknowledged: dict[str, int] = {}  # client id → seq
         self.refused: list[str] = []  # codes
+        self.slowest = 0.0  # seconds until the answer to any request
         self._going = True
 
     async def write(self, socket: Socket, room_id: str, name: str) -> None:
-        """One message after another, each under its own client id, until `stop` or the end of the socket."""
+        """Until `stop` or the end of the socket."""
+
+        async def send(client_id: str) -> str:
+            answer = await socket.answer_to(
+                type="send_message", room_id=room_id, content=client_id, client_id=client_id
+            )
+            return self._note(client_id, answer) if answer["type"] == "message_ack" else str(answer["code"])
+
+        try:
+            await self._send_all(name, send)
+        except (AssertionError, WebSocketClosedError):
+            if socket.closed is None:
+                raise  # closed while it waited, it would be neither acknowledged nor refused
+
+    async def post(self, person: Person, room_id: str, name: str) -> None:
+        """The same over REST, until `stop` or until nobody answers."""
+
+        async def send(client_id: str) -> str:
+            body = {"content": client_id, "client_id": client_id}
+            status, answer = await person.call("POST", f"/chat/sessions/{room_id}/messages", body)
+            return self._note(client_id, answer) if status in (200, 201) else str(answer["error"]["code"])
+
+        with suppress(OSError, HTTPError):
+            await self._send_all(name, send)
+
+    async def read(self, person: Person, path: str) -> None:
+        """One read of a page after another, until `stop`."""
+        while self._going:
+            started = monotonic()
+            status, answer = await person.call("GET", path)
+            self.slowest = max(self.slowest, monotonic() - started)
+            if status != 200:
+                self.refused.append(answer["error"]["code"])
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _send_all(self, name: str, send: Callable[[str], Awaitable[str]]) -> None:
         number = 0
-        while self._going and socket.closed is None:
+        while self._going:
             number += 1
-            client_id = f"{name}-{number}"
-            try:
-                answer = await socket.answer_to(
-                    type="send_message", room_id=room_id, content=client_id, client_id=client_id
-                )
-            except AssertionError:
-                return  # closed while it waited: neither acknowledged nor refused
-            if answer["type"] == "message_ack":
-                self.acknowledged[client_id] = answer["seq"]
-            else:
-                self.refused.append(answer["code"])
+            self.sent.append(f"{name}-{number}")
+            while True:
+                started = monotonic()
+                refused = await send(f"{name}-{number}")
+                self.slowest = max(self.slowest, monotonic() - started)
+                if not refused:
+                    break
+                self.refused.append(refused)
+                if not self._going:
+                    return
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    def _note(self, client_id: str, answer: dict[str, Any]) -> str:
+        assert client_id not in self.acknowledged
+        self.acknowledged[client_id] = answer["seq"]
+        return ""
 
     def stop(self) -> None:
         self._going = False
@@ -57,7 +109,7 @@ def check(flow: Flow, stored: list[dict[str, Any]], seen: list[dict[str, Any]]) 
         assert own == sorted(own)
 
 
-async def start_flow(process: Process) -> tuple[Flow, Person, str, Socket, list[asyncio.Task[None]]]:
+async def start_flow(process: Server) -> tuple[Flow, Person, str, Socket, list[asyncio.Task[None]]]:
     ann = await process.person("ann")
     land = await ann.land()
     listener = await ann.chat(land)
@@ -102,13 +154,14 @@ async def recovery(flow: Flow) -> None:
 
 
 @pytest.mark.logs("mongod ended|storage_failed")
-async def test_the_database_is_killed(new_process: NewProcess) -> None:
-    """SIGKILL of mongod: it is started again, and nobody has to reconnect."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_database_ends(new_process: NewProcess, number: signal.Signals) -> None:
+    """Killed or asked to go, mongod is started again, and nobody has to reconnect."""
     process = new_process("--storage-timeout", "2")
     await process.start()
     flow, ann, land, listener, tasks = await start_flow(process)
     mongod = process.mongod
-    os.kill(mongod, signal.SIGKILL)
+    os.kill(mongod, number)
     await until(lambda: process.mongod != mongod, "another mongod")
     await recovery(flow)
     flow.stop()

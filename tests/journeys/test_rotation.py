@@ -24,6 +24,7 @@ async def rotate(data_dir: Path) -> str:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+    assert "master_keys_rotated" in done.stderr
     return done.stdout
 
 

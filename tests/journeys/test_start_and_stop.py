@@ -160,6 +160,35 @@ async def test_stopping_while_starting(new_process: NewProcess) -> None:
     await process.stop()
 
 
+async def test_stopping_while_the_database_does_not_start(new_process: NewProcess) -> None:
+    """A signal ends a start also while that waits for a database that hangs."""
+    process = new_process()
+    starting = asyncio.ensure_future(process.start())
+    await until(lambda: (process.data_dir / "mongod.json").exists(), "a mongod that starts")
+    mongod = process.mongod
+    await until(lambda: Path(f"/proc/{mongod}/comm").read_text() == "mongod\n", "the program itself")
+    os.kill(mongod, signal.SIGSTOP)
+    process.signal(signal.SIGTERM)
+    process.signal(signal.SIGTERM)
+    assert await process.exit_code() == 0
+    assert not alive(mongod)
+    await asyncio.gather(starting, return_exceptions=True)
+
+
+@pytest.mark.logs("^hereabouts: mongod ended at once")
+async def test_a_database_that_dies_while_it_starts(new_process: NewProcess) -> None:
+    """Is told in one sentence; the next start is as good as any."""
+    process = new_process()
+    starting = asyncio.ensure_future(process.start())
+    await until(lambda: (process.data_dir / "mongod.json").exists(), "a mongod that starts")
+    os.kill(process.mongod, signal.SIGKILL)
+    assert await process.exit_code() == 1
+    await asyncio.gather(starting, return_exceptions=True)
+    await process.start()
+    assert await process.ready() == 200
+    await process.stop()
+
+
 async def test_the_page_and_the_person(process: Process) -> None:
     """What it prints leads to the demo page."""
     response = await process.fetch("GET", f"{process.origin}/")

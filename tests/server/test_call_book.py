@@ -194,6 +194,28 @@ def test_a_caller_lost_while_it_rings() -> None:
     assert Tell("bob", ended("disconnected")) in told
 
 
+def test_answered_while_the_caller_is_lost() -> None:
+    """The callee waits for the caller, who hears of the answer on coming back, once."""
+    calls = ringing()
+    calls.lost("ann", "a1", 1)
+    started = {"type": "call_started", "call_id": "c", "call_type": "audio"}
+    moved = ended("answered_elsewhere")
+    assert calls.accept("bob", "b1", "c", 2) == [
+        Tell("bob", {**started, "peer_id": "ann"}, only="b1"),
+        Tell("bob", moved, but="b1"),
+        Tell("bob", {"type": "peer_reconnecting", "call_id": "c"}, only="b1"),
+    ]
+    rejoined = Tell("ann", {"type": "call_rejoined", "call_id": "c"}, only="a2")
+    reconnected = Tell("bob", {"type": "peer_reconnected", "call_id": "c"}, only="b1")
+    assert calls.rejoin("ann", "a2", "c") == [
+        rejoined,
+        Tell("ann", {"type": "call_accepted", "call_id": "c"}, only="a2"),
+        Tell("ann", {**started, "peer_id": "bob"}, only="a2"),
+        reconnected,
+    ]
+    assert calls.rejoin("ann", "a2", "c") == [rejoined, reconnected]
+
+
 def test_a_device_that_does_not_speak_is_not_missed() -> None:
     """Only the connection that holds the call can be lost to it."""
     calls = answered()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tornado.websocket import WebSocketClosedError
 
+from handlers.socket import SocketConnection
 from server.clock import Clock
+from server.settings import Settings
 from tests.harness import Person, Server, Socket
 
 NewServer = Callable[..., Server]
@@ -321,20 +326,25 @@ async def test_two_who_call_each_other(server: Server) -> None:
 # Losing and finding again
 
 
-async def test_a_lost_connection_comes_back(server: Server) -> None:
+@pytest.mark.parametrize("who", ["caller", "callee"])
+async def test_a_lost_connection_comes_back(server: Server, who: str) -> None:
     """The other side is told of both; then signals reach the new connection, with the same call."""
     ann, bob, hers, his = await pair(server)
     call_id = await talk(hers, his, bob)
-    await his.close()
-    assert await hers.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
-    error = await hers.refused("unavailable", type="offer", call_id=call_id, sdp="v=0")
+    lost, stays, person, other = (hers, his, ann, bob) if who == "caller" else (his, hers, bob, ann)
+    await lost.close()
+    assert await stays.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
+    error = await stays.refused("unavailable", type="offer", call_id=call_id, sdp="v=0")
     assert error["retry_after"] > 0
-    again = await bob.signal()
+    again = await person.signal()
+    await again.quiet()
     rejoined = await again.ask("call_rejoined", type="call_rejoin", call_id=call_id)
     assert rejoined["call_id"] == call_id
-    assert await hers.next("peer_reconnected") == {"type": "peer_reconnected", "call_id": call_id}
-    await hers.send(type="offer", call_id=call_id, sdp="v=0")
-    await again.next("offer", from_user_id=ann.id)
+    assert await stays.next("peer_reconnected") == {"type": "peer_reconnected", "call_id": call_id}
+    await stays.send(type="offer", call_id=call_id, sdp="v=0")
+    await again.next("offer", from_user_id=other.id)
+    await again.send(type="answer", call_id=call_id, sdp="v=0")
+    await stays.next("answer", from_user_id=person.id)
     end = await again.ask("call_ended", type="call_hangup", call_id=call_id)
     assert end["reason"] == "hangup"
 
@@ -348,7 +358,7 @@ async def test_both_lose_their_connection(server: Server) -> None:
     await his.close()
     hers, his, other = await ann.signal(), await bob.signal(), await bob.signal()
     await hers.ask("call_rejoined", type="call_rejoin", call_id=call_id)
-    await hers.next("peer_reconnecting", call_id=call_id)
+    assert await hers.next("peer_reconnecting") == {"type": "peer_reconnecting", "call_id": call_id}
     for socket in (his, other):
         await socket.quiet()
     await his.ask("call_rejoined", type="call_rejoin", call_id=call_id)
@@ -384,6 +394,67 @@ async def test_a_caller_who_is_lost_while_it_rings(new_server: NewServer) -> Non
         call_id = await ring(again, his, bob)
         await again.close()
         assert await his.next("call_ended", call_id=call_id) == ended(call_id, "disconnected")
+
+
+async def test_both_are_lost_at_once_and_back_at_once(server: Server) -> None:
+    """Whichever the server hears first, in the end each knows that the other is there."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await talk(hers, his, bob)
+    await asyncio.gather(hers.close(), his.close())
+    hers, his = await asyncio.gather(ann.signal(), bob.signal())
+    await asyncio.gather(
+        *(each.ask("call_rejoined", type="call_rejoin", call_id=call_id) for each in (hers, his))
+    )
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+    await his.send(type="answer", call_id=call_id, sdp="v=0")
+    await hers.next("answer")
+    last = {"hers": [event["type"] for event in hers.events], "his": [event["type"] for event in his.events]}
+    assert sorted(last.values()) in (
+        [[], ["peer_reconnected"]],
+        [[], ["peer_reconnecting", "peer_reconnected"]],
+    )
+    assert await counts(server) == (0, 1)
+
+
+async def test_answered_while_the_caller_is_lost(server: Server) -> None:
+    """The callee is told to wait, and the caller, back again, that there was an answer."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await ring(hers, his, bob, "video")
+    await hers.close()
+    await his.ask("call_started", type="call_accept", call_id=call_id)
+    await his.next("peer_reconnecting", call_id=call_id)
+    hers = await ann.signal()
+    await hers.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+    await hers.next("call_accepted", call_id=call_id)
+    started = await hers.next("call_started", call_id=call_id)
+    assert (started["peer_id"], started["call_type"], "ref" in started) == (bob.id, "video", False)
+    await his.next("peer_reconnected", call_id=call_id)
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+
+
+async def test_a_half_open_connection_is_replaced(server: Server) -> None:
+    """The one that went silent is not noticed before its user is back on another, and its end, when it is
+    noticed, ends nothing; whoever of the two it was, ringing or talking."""
+    ann, bob, hers, his = await pair(server)
+    call_id = await ring(hers, his, bob)
+    for talking in (False, True):
+        for person in (ann, bob) if talking else (ann,):
+            (silent,) = server.app.node.signal.of_user(person.id)
+            again = await person.signal()
+            await again.ask("call_rejoined", type="call_rejoin", call_id=call_id)
+            assert isinstance(silent, SocketConnection)
+            silent.abort()  # as the heartbeat does
+            hers, his = (again, his) if person is ann else (hers, again)
+        if not talking:
+            await his.ask("call_started", type="call_accept", call_id=call_id)
+            await hers.next("call_started")
+    await hers.send(type="offer", call_id=call_id, sdp="v=0")
+    await his.next("offer")
+    await his.quiet("peer_reconnecting", "call_ended")
+    await hers.quiet("peer_reconnecting", "call_ended")
+    assert await counts(server) == (0, 1)
 
 
 async def test_rejoining_takes_over(server: Server) -> None:
@@ -422,6 +493,37 @@ async def test_the_server_stops(new_server: NewServer) -> None:
         await socket.next("call_ended", call_id=call_id, reason="server_shutdown")
         code, reason = await socket.ended()
         assert code == 1012 and reason is not None and reason.startswith("retry_after=")
+        await socket.close()
+
+
+async def test_a_call_that_is_made_while_the_server_stops(
+    new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose initiate was on its way ends like the others, before the sockets close."""
+    server = new_server()
+    await server.start()
+    _, bob, hers, his = await pair(server)
+    looking, go_on = asyncio.Event(), asyncio.Event()
+    are_blocked = server.app.node.people.are_blocked
+
+    async def slow(a: str, b: str) -> bool:
+        looking.set()
+        await go_on.wait()
+        return await are_blocked(a, b)
+
+    monkeypatch.setattr(server.app.node.people, "are_blocked", slow)
+    await hers.send(type="call_initiate", callee_id=bob.id, call_type="audio")
+    await looking.wait()
+    stopping = asyncio.ensure_future(server.app.stop())
+    while server.app.node.ready:
+        await asyncio.sleep(0)
+    go_on.set()
+    call_id = (await hers.next("call_initiated"))["call_id"]
+    for socket in (hers, his):
+        await socket.next("call_ended", call_id=call_id, reason="server_shutdown")
+        assert (await socket.ended())[0] == 1012
+    await stopping
+    for socket in (hers, his):
         await socket.close()
 
 
@@ -475,6 +577,69 @@ async def test_the_sizes_of_what_is_passed_on(server: Server) -> None:
         error = await hers.ask("error", type=kind, call_id=call_id, **over)
         assert error["code"] in ("too_large", "invalid_message")
     await his.quiet()
+
+
+def biggest(kind: str, call_id: str) -> dict[str, Any]:
+    """A request to pass something on, as big as may be."""
+    if kind == "ice_candidate":
+        room = 2048 - len(json.dumps({"candidate": ""}, separators=(",", ":")))
+        return {"type": kind, "call_id": call_id, "candidate": {"candidate": "c" * room}}
+    return {"type": kind, "call_id": call_id, "sdp": "s" * 32_768}
+
+
+@pytest.mark.parametrize(("kind", "cost"), [("ice_candidate", 1), ("offer", 10), ("answer", 10)])
+async def test_a_flood_of_signals_ends_the_one_who_sends_it_and_does_not_drown_the_other(
+    new_server: NewServer, kind: str, cost: int
+) -> None:
+    """What the cost lets through reaches the other side, and is less than waits there for a slow reader; the rest
+    is refused, and then the sender's connection is closed. The other side is told, and may go on."""
+    defaults = Settings()
+    async with new_server(
+        rate_limits=True, request_rate=0.001, request_burst=defaults.request_burst, flood_refusals=30
+    ) as server:
+        _, bob, hers, his = await pair(server)
+        call_id = await talk(hers, his, bob)
+        setup = 5  # call_initiate
+        most = int((defaults.request_burst - setup) // cost)
+        signal = json.dumps(biggest(kind, call_id))
+        with suppress(WebSocketClosedError):
+            for _ in range(most + 40):
+                await hers.send_raw(signal)
+        assert (await hers.ended())[0] == 4029
+        refused = hers.taken("error")
+        assert {error["code"] for error in refused} == {"rate_limited"}
+        assert len(refused) == 30 and all(error["retry_after"] > 0 for error in refused)
+        await his.next("peer_reconnecting", call_id=call_id)
+        passed = his.taken(kind)
+        assert len(passed) == most
+        assert sum(len(json.dumps(event)) for event in passed) < defaults.buffer_bytes
+        await his.ask("call_ended", type="call_hangup", call_id=call_id)
+        await his.quiet()
+
+
+async def test_nobody_makes_a_phone_ring_on_and_on(new_server: NewServer) -> None:
+    """From the eleventh call at once on a caller is told to wait, on every connection; the phone does not ring. Others
+    may call meanwhile, the one who was called may call back, and after the wait the caller may again."""
+    async with new_server(rate_limits=True) as server:
+        ann, bob, hers, his = await pair(server)
+        for _ in range(10):
+            call_id = await ring(hers, his, bob)
+            await hers.ask("call_ended", type="call_hangup", call_id=call_id)
+            await his.next("call_ended")
+        for socket in (hers, await ann.signal()):
+            refusal = await socket.refused(
+                "rate_limited", type="call_initiate", callee_id=bob.id, call_type="audio"
+            )
+            assert 4 < refusal["retry_after"] <= 5
+        await his.quiet()
+        call_id = await ring(his, hers, ann)
+        # Calling the one who calls is answering.
+        await hers.ask("call_started", type="call_initiate", callee_id=bob.id, call_type="audio")
+        await his.next("call_started", call_id=call_id)
+        await his.ask("call_ended", type="call_hangup", call_id=call_id)
+        await hers.next("call_ended", call_id=call_id)
+        server.clock.advance(6)
+        await ring(hers, his, bob)
 
 
 async def test_a_call_that_is_not_ones_own_is_not_found(server: Server) -> None:
@@ -617,7 +782,7 @@ async def place(socket: Socket, x: float, world_id: str = "main") -> None:
 
 
 async def test_those_who_are_near_may_call(new_server: NewServer) -> None:
-    """Within 50 units, in the same world, and only while the callee shares where that is."""
+    """Within 50 units, in the same world, and only while both share where that is: ringing would tell it."""
     async with new_server(calls="known") as server:
         ann, bob, hers, his = await pair(server)
         hers_chat, his_chat = await ann.chat(), await bob.chat()
@@ -632,12 +797,10 @@ async def test_those_who_are_near_may_call(new_server: NewServer) -> None:
         await place(his_chat, 50, "elsewhere")
         await strangers()
         await place(his_chat, 50)
-        await bob.ok("PATCH", "/auth/me", {"share_location": False})
-        await strangers()
-        await bob.ok("PATCH", "/auth/me", {"share_location": True})
-        call_id = await ring(hers, his, bob)
-        await hers.ask("call_ended", type="call_hangup", call_id=call_id)
-        await ann.ok("PATCH", "/auth/me", {"share_location": False})
+        for person in (ann, bob):
+            await person.ok("PATCH", "/auth/me", {"share_location": False})
+            await strangers()
+            await person.ok("PATCH", "/auth/me", {"share_location": True})
         await ring(hers, his, bob)
 
 

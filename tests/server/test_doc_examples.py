@@ -25,8 +25,10 @@ from server import errors
 from server.protocol import events, requests
 from tests.harness import PASSWORD, PATIENCE, Person, Server
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 TEXT = (DOCS / "protocol.md").read_text()
+LIBRARY_TEXT = (ROOT / "client" / "README.md").read_text()
 EXAMPLES = sorted((DOCS / "examples").glob("*.[pj][ys]"))
 
 REQUESTS = {
@@ -40,9 +42,9 @@ EVENTS = {
 }
 
 
-def fenced(info: str) -> list[str]:
-    """The blocks of protocol.md that open with exactly this info string."""
-    return re.findall(rf"^```{re.escape(info)}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+def fenced(info: str, text: str = TEXT) -> list[str]:
+    """The blocks of protocol.md, or of another text, that open with exactly this info string."""
+    return re.findall(rf"^```{re.escape(info)}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def lines(info: str) -> list[str]:
@@ -56,8 +58,12 @@ def lines(info: str) -> list[str]:
 @asynccontextmanager
 async def running(script: str, server: Server, person: Person, room_id: str) -> AsyncIterator[Process]:
     """One of the Python examples, as somebody would start it."""
+    # The one with the library from the checkout's root, where that is found.
+    as_module = ("-m", "docs.examples.reconnecting")
+    started = as_module if script == "reconnecting.py" else (str(DOCS / "examples" / script),)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(DOCS / "examples" / script), server.origin, person.name, PASSWORD, room_id),
+        *(sys.executable, *started, server.origin, person.name, PASSWORD, room_id),
+        cwd=ROOT,
         stdin=PIPE,
         stdout=PIPE,
     )
@@ -180,14 +186,14 @@ async def test_the_browser_client_talks_from_another_origin(new_server: Callable
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_the_text_shows_the_file(example: Path) -> None:
-    """Each program in docs/examples is in protocol.md, to the letter."""
+    """Each program in docs/examples is in protocol.md, or in its library's, to the letter."""
     language = {".py": "python", ".js": "js"}[example.suffix]
-    assert example.read_text() in fenced(language)
+    assert example.read_text() in fenced(language) + fenced(language, LIBRARY_TEXT)
 
 
 def test_the_small_clients_are_small() -> None:
     """The promised thirty lines."""
-    for name in ("client.py", "client.js"):
+    for name in ("client.py", "client.js", "reconnecting.py"):
         assert len((DOCS / "examples" / name).read_text().splitlines()) <= 30
 
 

@@ -22,6 +22,22 @@ FOREIGN = (
     "http://[",
     "http://user@{host}",
     "http://{host}.elsewhere.example",
+    "http://x{host}",
+    "http://{host}@elsewhere.example",
+    "http://elsewhere.example#{host}",
+    "http://{host}x",
+    "ftp://{host}",
+    "//{host}",
+    "{host}",
+    "file://",
+    "https://xgame.example:8443",
+    "https://game.example:8443@elsewhere.example",
+    "https://game.example:84430",
+    "https://game.example:8443 https://elsewhere.example",
+    "https://elsewhere.example, https://game.example:8443",
+    "https://GAME.example:8443.",
+    "*",
+    "https://*",
 )
 
 
@@ -60,6 +76,28 @@ async def test_own_pages_and_those_on_the_list_may(new_server: Callable[..., Ser
             for path in ("/ws/connect", "/webrtc/signal"):
                 socket = await server.connect(path, token=ann.token, headers={"Origin": origin})
                 await socket.next("connected")
+
+
+async def test_a_page_without_tls_is_not_ones_own_with_it(new_server: Callable[..., Server]) -> None:
+    """Where the server is reached by https, a page of the same name by http may be anybody's on the way."""
+    async with new_server(trusted_proxies=("127.0.0.1",)) as server:
+        ann = await server.person()
+        here = server.origin.partition("://")[2]
+        for forwarded, scheme, status in (
+            ("https", "https", 200),
+            ("https", "http", 403),
+            ("http", "http", 200),
+        ):
+            headers = {"Origin": f"{scheme}://{here}", "X-Forwarded-Proto": forwarded}
+            response = await server.fetch("GET", "/auth/me", token=ann.token, headers=headers)
+            assert response.code == status, (forwarded, scheme)
+            if status == 200:
+                socket = await server.connect(token=ann.token, headers=headers)
+                await socket.next("connected")
+            else:
+                with pytest.raises(HTTPClientError) as refused:
+                    await server.connect(token=ann.token, headers=headers)
+                assert refused.value.code == 403
 
 
 async def test_what_is_no_browser_needs_no_origin(server: Server) -> None:

@@ -257,9 +257,9 @@ async def test_sign_ins_of_an_address_wait_for_themselves(new_server: Callable[.
         ann = await server.person()
         await server.refused("rate_limited", "POST", "/auth/login", {"username": "x", "password": "y"})
         await server.refused(
-            "rate_limited", "POST", "/auth/register", {"username": "abc", "password": "12345678"}
+            "rate_limited", "POST", "/auth/register", {"username": "abc", "password": "k7-horse"}
         )
-        await ann.refused("rate_limited", "POST", "/auth/password", {"old": "x", "new": "12345678"})
+        await ann.refused("rate_limited", "POST", "/auth/password", {"old": "x", "new": "k7-horse"})
         await ann.ok("GET", PATH)
 
 

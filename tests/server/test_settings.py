@@ -47,6 +47,9 @@ def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None
             "https://a.example/, https://b.example:8443,",
             ("https://a.example", "https://b.example:8443"),
         ),
+        ("allowed_origins", "capacitor://localhost", ("capacitor://localhost",)),
+        ("trusted_proxies", "10.0.0.0/8, ::1,192.0.2.1", ("10.0.0.0/8", "::1", "192.0.2.1")),
+        ("token_in_url", "off", False),
         ("allowed_origins", "", ()),
         ("metrics", "everyone", "everyone"),
         ("calls", "known", "known"),
@@ -90,8 +93,24 @@ def test_secrets_are_no_options() -> None:
         ({"HEREABOUTS_REQUEST_RATE": "0"}, "request_rate: expected more than 0, got 0.0"),
         ({"HEREABOUTS_REST_RATE": "0"}, "rest_rate: expected more than 0, got 0.0"),
         ({"HEREABOUTS_LOGIN_RATE": "0"}, "login_rate: expected more than 0, got 0.0"),
-        ({"HEREABOUTS_ACCOUNT_LOGIN_RATE": "0"}, "account_login_rate: expected more than 0, got 0.0"),
+        ({"HEREABOUTS_LOGIN_DELAY": "0"}, "login_delay: expected more than 0, got 0.0"),
+        ({"HEREABOUTS_USER_REQUEST_RATE": "0"}, "user_request_rate: expected more than 0, got 0.0"),
+        ({"HEREABOUTS_ADDRESS_REQUEST_RATE": "0"}, "address_request_rate: expected more than 0, got 0.0"),
+        ({"HEREABOUTS_TRUSTED_PROXIES": "10.0.0.1/8"}, "trusted_proxies: 10.0.0.1/8 has host bits set"),
+        (
+            {"HEREABOUTS_TRUSTED_PROXIES": "proxy.example"},
+            "trusted_proxies: 'proxy.example' does not appear to be an IPv4 or IPv6 network",
+        ),
+        *(
+            (
+                {"HEREABOUTS_ALLOWED_ORIGINS": origin},
+                f"allowed_origins: expected https://host[:port], got {origin!r}",
+            )
+            for origin in ("null", "*", "https://*.example", "game.example", "https://game.example/path")
+        ),
         ({"HEREABOUTS_PASSWORD_WORKERS": "0"}, "password_workers: expected more than 0, got 0"),
+        ({"HEREABOUTS_POSITION_GRID": "0.0001"}, "position_grid: expected 0, or 0.001 or more, got 0.0001"),
+        ({"HEREABOUTS_MAX_SPEED": "-1"}, "max_speed: expected a number from 0 up, got -1.0"),
         ({"HEREABOUTS_RETENTION_DAYS": "-1"}, "retention_days: expected a number from 0 up, got -1"),
         ({"HEREABOUTS_LAND_RETENTION_DAYS": "-2"}, "land_retention_days: expected a number from -1 up, got -2"),
         ({"HEREABOUTS_RATE_LIMITS": "yes"}, "rate_limits: expected on or off, got 'yes'"),

@@ -116,6 +116,78 @@ async def test_killed_it_is_started_again(
     await mongod.stop()
 
 
+@pytest.mark.logs(r"mongod ended \(code -9\), starting it again in 0.[124] s", "could not be started again")
+async def test_killed_again_at_once_it_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However early it dies the next time; the pauses grow, and nothing is left of those that died."""
+    monkeypatch.setattr(mongod_module, "_FIRST_PAUSE", 0.1)
+    mongod = LocalMongod(tmp_path)
+    uri = await mongod.start()
+    assert count(uri) == 1
+    pids = [pid_of(mongod)]
+    os.kill(pids[0], signal.SIGKILL)
+    for _ in range(2):
+        while pid_of(mongod) in pids:
+            await asyncio.sleep(0.001)
+        pids.append(pid_of(mongod))
+        os.kill(pids[-1], signal.SIGKILL)
+    assert await asyncio.to_thread(count, uri) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    await mongod.stop()
+
+
+@pytest.mark.logs("mongod ended", "could not be started again: .*directory")
+async def test_what_stands_in_the_way_of_a_restart_may_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the file system at a restart is logged, and the restart tried again."""
+    monkeypatch.setattr(mongod_module, "_FIRST_PAUSE", 0.1)
+    mongod = LocalMongod(tmp_path)
+    uri = await mongod.start()
+    obstacle = tmp_path / "mongod.log.1"
+    obstacle.mkdir()
+    (obstacle / "file").touch()
+    os.kill(pid_of(mongod), signal.SIGKILL)
+    while "could not be started again" not in caplog.text:
+        await asyncio.sleep(0.01)
+    shutil.rmtree(obstacle)
+    assert await asyncio.to_thread(count, uri) == 1
+    await mongod.stop()
+
+
+@pytest.mark.logs("mongod ended")
+async def test_stopped_while_it_is_dead_or_not_up_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop that comes between a death and the next start, or in the middle of that start, ends both."""
+    for pause in (30.0, 0.01):
+        monkeypatch.setattr(mongod_module, "_FIRST_PAUSE", pause)
+        mongod = LocalMongod(tmp_path)
+        await mongod.start()
+        first, dead = pid_of(mongod), mongod._process
+        assert dead is not None
+        os.kill(first, signal.SIGKILL)
+        while dead.returncode is None or (pause < 1 and pid_of(mongod) == first):
+            await asyncio.sleep(0.001)
+        last = pid_of(mongod)
+        await mongod.stop()
+        assert not any(Path(f"/proc/{pid}").exists() for pid in (first, last))
+        assert LocalMongod.running_uri(tmp_path) is None
+
+
+@pytest.mark.logs("does not end by itself, killing it")
+def test_one_that_does_not_end_is_killed() -> None:
+    """After its time, whatever it waits for."""
+    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    mongod_module._end(process, 0.2)
+    assert process.returncode == -signal.SIGKILL
+    process.communicate()
+
+
 async def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     """Though the process that started it is killed without a word, mongod goes, and the next start works."""
     parent = subprocess.Popen([sys.executable, "-c", SERVE, str(tmp_path)], stdout=subprocess.PIPE)

@@ -148,6 +148,37 @@ async def test_what_waited_too_long_is_not_written(store: Store, monkeypatch: py
     assert [message.content for message in await whole_history(store)] == ["committing", "last"]
 
 
+async def test_nobody_waits_past_their_deadline(far_store: Store, proxy: Proxy) -> None:
+    """What is submitted in the middle of a commit that is stuck waits for its own time, and not for the
+    next commit's as well; so does what waits behind a look into what was in doubt."""
+    proxy.lose_answers = True
+    loop = asyncio.get_running_loop()
+
+    async def waited(number: int) -> float:
+        await asyncio.sleep(number / 10)
+        started = loop.time()
+        with pytest.raises(Unavailable):
+            await far_store.writer.submit(new_message(client_id=f"c{number}"))
+        return loop.time() - started
+
+    times = await asyncio.gather(*(waited(number) for number in range(30)))
+    assert max(times) < 1.3, times  # of 1.0
+
+
+async def test_a_room_in_doubt_is_looked_into_while_others_are_busy(far_store: Store, proxy: Proxy) -> None:
+    """What was written there after all is told of, though the writer is never idle and nobody writes there."""
+    await far_store.sessions.open_land("busy", 1)
+    told = listen(far_store)
+    proxy.lose_answers = True
+    with pytest.raises(Unavailable):
+        await far_store.writer.submit(new_message(content="after all"))
+    proxy.pass_on()
+    while "after all" not in [message.content for message in told]:
+        await asyncio.gather(
+            *(far_store.writer.submit(new_message("busy")) for _ in range(3)), return_exceptions=True
+        )
+
+
 async def test_heads_and_marks_are_written_later(far_store: Store, proxy: Proxy) -> None:
     """What a commit leaves to be written a moment later survives that the database is away at that moment."""
     await far_store.sessions.enter("land", "ann", 0)

@@ -9,6 +9,8 @@ import { callEnding, inWords } from './words.js';
 import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
+const MOST_NOTICES = 4; // a caller who rings on and on should not paper the page with them
+const RELAY_KEY = 'hereabouts.relay_only'; // of this browser: it is its address
 const RETRY_MS = 4_000;
 const LETTER_MS = 70; // and so much longer for a long one
 
@@ -29,6 +31,7 @@ export class App extends Emitter {
   constructor() {
     super();
     this.hereabouts = new Hereabouts();
+    this.hereabouts.signal.relayOnly = localStorage.getItem(RELAY_KEY) === 'yes';
     this.people = new People(this.hereabouts);
     this.lands = new Lands(this.hereabouts);
     this.world = new World(this.hereabouts, this.lands);
@@ -92,10 +95,17 @@ export class App extends Emitter {
     this.attempt(() => this.hereabouts.signal.startCall({ id: person.id, username: person.username }, type));
   }
 
+  /** @param {boolean} on  whether the other side of a call learns the relay's address alone */
+  hideAddress(on) {
+    this.hereabouts.signal.relayOnly = on;
+    localStorage.setItem(RELAY_KEY, on ? 'yes' : 'no');
+    this.emit('changed');
+  }
+
   /** Says something in passing, in words, for a few seconds. */
   notice(text, tone = 'info') {
     const notice = { id: ++this.#lastNotice, text, tone };
-    this.set({ notices: [...this.notices, notice] });
+    this.set({ notices: [...this.notices, notice].slice(-MOST_NOTICES) });
     setTimeout(() => this.set({ notices: this.notices.filter((other) => other !== notice) }),
       Math.max(NOTICE_MS, text.length * LETTER_MS));
   }

@@ -1,6 +1,8 @@
 // One room as the page shows it: its messages in order, those still on their
 // way, how far history is loaded, who types, and how far everybody has read.
 
+import { legible } from './names.js';
+
 const PAGE = 50;
 const TYPING_MS = 6_000; // a little over two of the server's reminders
 const GROUP_NAMES = 3;
@@ -73,7 +75,8 @@ export class Conversation {
   }
 
   get title() {
-    if (this.name) return this.name;
+    const name = legible(this.name ?? '', '');
+    if (name) return name;
     const names = this.others.map((id) => this.#people.name(id));
     if (names.length <= GROUP_NAMES) return names.join(', ') || 'Just you';
     return `${names.slice(0, GROUP_NAMES).join(', ')} and ${names.length - GROUP_NAMES} more`;

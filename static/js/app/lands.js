@@ -4,6 +4,7 @@
 // and then. The rectangles are half-open, as the server counts them.
 
 import { Emitter } from '../client/index.js';
+import { legible } from './names.js';
 
 const REFRESH_MS = 10_000;
 const MARGIN = 60; // units fetched beyond the edges of the view
@@ -16,7 +17,7 @@ export class Lands extends Emitter {
   constructor(hereabouts) {
     super();
     this.#api = hereabouts.api;
-    /** @type {Map<string, import('../client/api.js').Land>} */
+    /** @type {Map<string, import('../client/api.js').Land & {title: string}>}  the name as it is shown */
     this.byId = new Map();
     // Told to those who stood in it; the others' maps learn of it at their next look.
     hereabouts.chat.on('room_closed', ({ room_id: landId }) => this.byId.delete(landId) && this.emit('changed'));
@@ -78,7 +79,7 @@ export class Lands extends Emitter {
     this.#fetched = { ...bounds, at: Date.now() };
     try {
       const { lands } = await this.#api.lands(bounds);
-      this.byId = new Map(lands.map((land) => [land.id, land]));
+      this.byId = new Map(lands.map((land) => [land.id, titled(land)]));
       this.emit('changed');
     } catch (error) {
       // The map keeps what it has; the next look asks again.
@@ -89,7 +90,11 @@ export class Lands extends Emitter {
   }
 
   #put(land) {
-    this.byId.set(land.id, land);
+    this.byId.set(land.id, titled(land));
     this.emit('changed');
   }
+}
+
+function titled(land) {
+  return { ...land, title: legible(land.name, 'A land') };
 }

@@ -4,12 +4,13 @@
 // per person, one after the other, and views are told by `changed`.
 
 import { Emitter } from '../client/index.js';
+import { legible } from './names.js';
 
 const ONLINE_POLL_MS = 30_000;
 
 export class People extends Emitter {
   #hereabouts;
-  #known = new Map(); // id → {id, username, display_name?, online, last_seen?}
+  #known = new Map(); // id → {id, username, display_name?, shown?, online, last_seen?}
   #wanted = []; // ids whose display name is still to be fetched
   #asked = new Set();
   #fetching = false;
@@ -44,7 +45,10 @@ export class People extends Emitter {
       this.#known.set(userId, person);
     }
     if (username) person.username = username;
-    if (displayName !== undefined) person.display_name = displayName;
+    if (displayName !== undefined && displayName !== person.display_name) {
+      person.display_name = displayName;
+      person.shown = legible(displayName, '');
+    }
     return person;
   }
 
@@ -56,7 +60,7 @@ export class People extends Emitter {
   name(userId) {
     const person = this.#known.get(userId);
     if (!person || person.display_name === undefined) this.#want(userId);
-    return person?.display_name || person?.username || 'Somebody';
+    return person?.shown || person?.username || 'Somebody';
   }
 
   /** @returns {Promise<object>} @throws `not_found` */

@@ -9,6 +9,7 @@ const ERRORS = {
   not_joined: 'Step into this land first.',
   forbidden: 'You are not allowed to do that.',
   busy: 'There is already a call.',
+  no_relay: 'Your address is to stay hidden, but this server has no relay (TURN) for calls. See “Hide my address” in the settings.',
 };
 
 /** @param {{code: string, message: string, retryAfter?: number, retry_after?: number}} error */
@@ -18,9 +19,11 @@ export function inWords({ code, message, retryAfter, retry_after: seconds = retr
 }
 
 /** @param {import('../client/index.js').Call} call  ended @param {string} name of the other */
-export function callEnding({ endReason, direction, error, startedAt, seconds }, name) {
+export function callEnding({ endReason, direction, error, relayOnly, startedAt, seconds }, name) {
   switch (endReason) {
-    case 'no_route': return startedAt === null
+    case 'no_route': return startedAt === null && relayOnly
+      ? `No way to ${name} was found through the relay, the only one while “Hide my address” is on`
+      : startedAt === null
       ? `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`
       : `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
     case 'hangup': return startedAt === null

@@ -7,6 +7,7 @@
 
 import { Emitter } from '../client/index.js';
 import { keepApart } from './hues.js';
+import { legible } from './names.js';
 
 export const EARSHOT = 10;
 const SIGHT = 50; // the widest radius the server answers
@@ -78,7 +79,7 @@ export class World extends Emitter {
 
   /** Shows words over an avatar for a while. */
   say(userId, text) {
-    this.speech.set(userId, { text, until: performance.now() + SPEECH_MS });
+    this.speech.set(userId, { text: legible(text, '…'), until: performance.now() + SPEECH_MS });
   }
 
   /** @param {number} seconds since the last frame @param {number} now  of performance.now() */

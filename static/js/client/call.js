@@ -21,7 +21,8 @@ const SAME_TIME_MS = 3_000; // both sides give up at the same time, roughly
  */
 export class Call extends Emitter {
   #signal;
-  #iceServers;
+  #configure;
+  #configuration; // of the peer connection, once it is known
   #selfId;
   #work = Promise.resolve(); // frames are handled one after the other
   #makingOffer = false;
@@ -33,22 +34,23 @@ export class Call extends Emitter {
 
   /**
    * @param {import('./signal.js').SignalSocket} signal
-   * @param {() => Promise<RTCIceServer[]>} iceServers
-   * @param {{id?: string, direction: 'incoming'|'outgoing', type: 'audio'|'video',
+   * @param {() => Promise<RTCConfiguration>} configure
+   * @param {{id?: string, direction: 'incoming'|'outgoing', type: 'audio'|'video', relayOnly: boolean,
    *   selfId: string, remoteUser: {id: string, username: string}}} call
    */
-  constructor(signal, iceServers, { id = null, direction, type, selfId, remoteUser }) {
+  constructor(signal, configure, { id = null, direction, type, relayOnly, selfId, remoteUser }) {
     super();
     this.#signal = signal;
-    this.#iceServers = iceServers;
+    this.#configure = configure;
     this.#selfId = selfId;
     this.id = id;
     this.direction = direction;
     this.type = type;
+    this.relayOnly = relayOnly;
     this.remoteUser = remoteUser;
     /** @type {CallState} */
     this.state = direction === 'incoming' ? 'ringing' : 'dialing';
-    /** The contract's reason, an error code (`busy`, `offline`, `media`…), or `no_route`, once `ended`. */
+    /** The contract's reason, an error code (`busy`, `offline`, `media`, `no_relay`…), or `no_route`, once `ended`. */
     this.endReason = null;
     /** @type {HereaboutsError|null} why it could not be, when that was an error */
     this.error = null;
@@ -81,8 +83,7 @@ export class Call extends Emitter {
   /** Rings the other side. Called by SignalSocket; what goes wrong ends the call with a reason. */
   async dial() {
     try {
-      // Before ringing: nobody should answer a call that then has no voice.
-      await this.#openMedia();
+      await this.#prepare();
       if (this.state === 'ended') return;
       const { call_id: callId } = await this.#signal.request('call_initiate', {
         callee_id: this.remoteUser.id,
@@ -101,7 +102,7 @@ export class Call extends Emitter {
     if (this.direction !== 'incoming' || this.state !== 'ringing') return;
     this.#setState('connecting');
     try {
-      await this.#openMedia();
+      await this.#prepare();
       if (this.state !== 'ended') this.#signal.notify('call_accept', { call_id: this.id });
     } catch (error) {
       this.#signal.notify('call_reject', { call_id: this.id });
@@ -183,6 +184,12 @@ export class Call extends Emitter {
     }
   }
 
+  /** Before ringing or answering: nobody should be in a call that then has no way, or no voice. */
+  async #prepare() {
+    this.#configuration = await this.#configure();
+    if (this.state !== 'ended') await this.#openMedia();
+  }
+
   async #openMedia() {
     const stream = await openMedia(this.type);
     if (this.state === 'ended') return stream.getTracks().forEach((track) => track.stop());
@@ -190,11 +197,10 @@ export class Call extends Emitter {
     this.emit('change');
   }
 
-  async #start() {
+  #start() {
     this.#setState('connecting');
     this.#search();
-    const peer = new RTCPeerConnection({ iceServers: await this.#iceServers() });
-    if (this.state === 'ended') return peer.close();
+    const peer = new RTCPeerConnection(this.#configuration);
     this.peer = peer;
     peer.onicecandidate = ({ candidate }) => {
       this.#signal.notify('ice_candidate', { call_id: this.id, candidate: candidate?.toJSON() ?? null });

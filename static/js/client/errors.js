@@ -6,8 +6,8 @@
 /**
  * @typedef {'invalid_message'|'unauthorized'|'forbidden'|'not_found'|'conflict'|'too_large'
  *   |'rate_limited'|'unavailable'|'not_joined'|'busy'|'offline'} ServerCode  said by the server
- * @typedef {'network'|'timeout'|'closed'|'media'} ClientCode  found out here: no answer at all,
- *   none in time, the connection went away first, no microphone or camera
+ * @typedef {'network'|'timeout'|'closed'|'media'|'no_relay'} ClientCode  found out here: no answer at
+ *   all, none in time, the connection went away first, no microphone or camera, no TURN server for a call by relay alone
  */
 
 export class HereaboutsError extends Error {

@@ -28,6 +28,11 @@ export class SignalSocket extends ReconnectingSocket {
     this.#api = api;
     /** @type {Call|null} */
     this.call = null;
+    /**
+     * Whether calls go by way of the server's relay (TURN) alone: the other side then learns the relay's address
+     * in place of one's own. For the calls that begin from then on.
+     */
+    this.relayOnly = false;
     this.on('connected', (frame) => this.#connected(frame));
     this.on('incoming_call', (frame) => this.#incoming(frame));
     this.on('call_started', (frame) => this.#started(frame));
@@ -59,6 +64,11 @@ export class SignalSocket extends ReconnectingSocket {
     return call;
   }
 
+  /** @returns {Promise<boolean>} whether the server names a relay: without one, `relayOnly` leaves no call possible */
+  async hasRelay() {
+    return namesRelay((await this.#api.iceServers()).ice_servers);
+  }
+
   #connected({ user_id: userId }) {
     this.#selfId = userId;
     this.call?.rejoin();
@@ -81,8 +91,8 @@ export class SignalSocket extends ReconnectingSocket {
   }
 
   #hold(description) {
-    const iceServers = async () => (await this.#api.iceServers()).ice_servers;
-    const call = new Call(this, iceServers, { ...description, selfId: this.#selfId });
+    const { relayOnly } = this;
+    const call = new Call(this, () => this.#configuration(relayOnly), { ...description, relayOnly, selfId: this.#selfId });
     this.call = call;
     call.on('change', () => {
       if (this.call !== call) return;
@@ -92,4 +102,17 @@ export class SignalSocket extends ReconnectingSocket {
     this.emit('call', call);
     return call;
   }
+
+  /** @returns {Promise<RTCConfiguration>} @throws {HereaboutsError} `no_relay` */
+  async #configuration(relayOnly) {
+    const { ice_servers: iceServers } = await this.#api.iceServers();
+    if (!relayOnly) return { iceServers };
+    // Found out before anything rings: with this policy and no relay, the two would look for each other in vain.
+    if (!namesRelay(iceServers)) throw new HereaboutsError('no_relay', 'The server has no relay (TURN) to hide an address behind');
+    return { iceServers, iceTransportPolicy: 'relay' };
+  }
+}
+
+function namesRelay(iceServers) {
+  return iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
 }

@@ -116,7 +116,7 @@ function drawLandName(context, { camera, colours, user, name, overlays }, land, 
   context.textBaseline = 'top';
   context.fillStyle = colours.ink;
   const fonts = [`650 14px ${colours.display}`, `500 11.5px ${colours.text}`];
-  const lines = [land.name, about].map((text, index) => {
+  const lines = [land.title, about].map((text, index) => {
     context.font = fonts[index];
     const shown = shorten(context, text, widest);
     return { shown, width: context.measureText(shown).width };

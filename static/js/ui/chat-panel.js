@@ -34,7 +34,7 @@ function ChatHead({ conversation }) {
     const land = app.lands.byId.get(conversation.id);
     return html`
       <header class="chat-head">
-        <div class="row-text"><h2>${land?.name ?? 'This land'}</h2><${Present} conversation=${conversation} /></div>
+        <div class="row-text"><h2>${land?.title ?? 'This land'}</h2><${Present} conversation=${conversation} /></div>
       </header>`;
   }
   const person = kind === 'private' ? app.people.get(conversation.others[0]) : null;
@@ -96,7 +96,7 @@ function OpenGround() {
           ${nearest.map(({ land, distance }) => html`
             <li key=${land.id}>
               <button type="button" class="row" onClick=${() => walk(land)}>
-                <span class="row-text"><b>${land.name}</b><small>${app.people.name(land.owner_id)}’s, ${steps(distance)}</small></span>
+                <span class="row-text"><b>${land.title}</b><small>${app.people.name(land.owner_id)}’s, ${steps(distance)}</small></span>
                 <span class="go">Walk there</span>
               </button>
             </li>`)}

@@ -1,6 +1,7 @@
 // Which dialog is open, and the short ones: deleting a message, claiming and
 // changing a land. Groups and settings have files of their own.
 
+import { legible } from '../app/names.js';
 import { inWords } from '../app/words.js';
 import { ConfirmDialog, Dialog } from './dialog.js';
 import { GroupDialog, NewGroupDialog } from './group-dialogs.js';
@@ -48,7 +49,7 @@ function ClaimDialog({ rect, onClose }) {
     setBusy(true);
     try {
       await app.lands.claim({ name: name.trim(), access: access ? 'invited' : 'open', ...area });
-      app.notice(`${name.trim()} is yours`);
+      app.notice(`${legible(name, 'The land')} is yours`);
       onClose();
     } catch (refused) {
       if (!refused.code) throw refused;
@@ -95,7 +96,7 @@ function LandDialog({ land, onClose }) {
   };
   if (removing) {
     return html`
-      <${ConfirmDialog} title="Give up ${land.name}?" text="Its conversation ends and can never be read again."
+      <${ConfirmDialog} title="Give up ${land.title}?" text="Its conversation ends and can never be read again."
         action="Give it up" onConfirm=${remove} onClose=${onClose} />`;
   }
   return html`

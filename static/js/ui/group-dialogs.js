@@ -74,7 +74,7 @@ function PickPeople({ except = [] }) {
           <label key=${id} class="row">
             <input type="checkbox" name="member" value=${id} data-testid="pick" data-username=${app.people.get(id)?.username} />
             <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
-            <span>${app.people.name(id)}</span>
+            <span class="row-text"><span>${app.people.name(id)}</span></span>
           </label>`)}
         ${!ids.size && html`<p class="aside">Nobody is around. Find somebody by username.</p>`}
       </div>
@@ -105,7 +105,7 @@ export function GroupDialog({ conversation, onClose }) {
         <h3 class="group-head">Members<span>${conversation.members.length}</span></h3>
         <ul class="rows faces-list">
           ${conversation.members.map((id) => html`
-            <li key=${id} class="row"><${Avatar} id=${id} name=${app.people.name(id)} size="small" /><span>${app.people.name(id)}</span></li>`)}
+            <li key=${id} class="row"><${Avatar} id=${id} name=${app.people.name(id)} size="small" /><span class="row-text"><span>${app.people.name(id)}</span></span></li>`)}
         </ul>
         <${PickPeople} except=${conversation.members} />
         <footer>

@@ -49,7 +49,7 @@ export function GuestList({ guests, onChange }) {
         ${guests.map((id) => html`
           <li key=${id} class="row" data-testid="guest" data-username=${app.people.get(id)?.username}>
             <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
-            <span class="row-text">${app.people.name(id)}</span>
+            <span class="row-text"><span>${app.people.name(id)}</span></span>
             <button type="button" class="link" aria-label="Take ${app.people.name(id)} off the list"
               data-testid="guest-remove" onClick=${() => remove(id)}>Remove</button>
           </li>`)}

@@ -54,7 +54,7 @@ function LandLabel() {
   const { landId } = app.world;
   const land = app.lands.byId.get(landId);
   const mine = land?.owner_id === app.hereabouts.user.id;
-  const name = landId ? land?.name ?? 'A land' : 'Open ground';
+  const name = landId ? land?.title ?? 'A land' : 'Open ground';
   return html`
     <div class="land-label" data-testid="land-label" role="status">
       <b>${name}</b>

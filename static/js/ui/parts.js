@@ -5,9 +5,11 @@ import { hueOf } from '../app/hues.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
 
+const FIRST = /[\p{L}\p{N}\p{P}\p{S}]/u; // of a word, what can be seen by itself
+
 /** @param {{id: string, name: string, online?: boolean, size?: 'small'|'large'|'huge'}} props */
 export function Avatar({ id, name, online, size = '' }) {
-  const initials = name.split(/[\s_.-]+/).filter(Boolean).slice(0, 2).map((word) => [...word][0]).join('');
+  const initials = name.split(/[\s_.-]+/).filter(Boolean).slice(0, 2).map((word) => FIRST.exec(word)?.[0]).join('');
   return html`
     <span class="avatar hue-${hueOf(id)} ${size}" aria-hidden="true">
       ${initials.toUpperCase()}
@@ -59,7 +61,7 @@ export function Count({ of, label = 'unread' }) {
   return of > 0 && html`<span class="count" aria-label="${of} ${label}">${of > 99 ? '99+' : of}</span>`;
 }
 
-const LINK = /https?:\/\/[^\s<>"']+/g;
+const LINK = /https?:\/\/[^\s<>"'\p{C}]+/gu; // none with characters inside that cannot be seen
 const TRAILING = /[.,;:!?)\]}’”]+$/;
 
 /**

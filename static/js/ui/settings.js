@@ -2,7 +2,7 @@
 
 import { inWords } from '../app/words.js';
 import { Dialog } from './dialog.js';
-import { html, useApp, useState } from './html.js';
+import { html, useApp, useEffect, useState } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar, Field, Switch } from './parts.js';
 
@@ -16,6 +16,7 @@ export function SettingsDialog({ onClose }) {
     <${Dialog} title="Settings" onClose=${onClose} class="settings">
       <${Profile} />
       <${Appearance} />
+      <${Calls} />
       <${Blocked} />
       <${Password} />
       <section>
@@ -44,7 +45,7 @@ function Profile() {
   }
   return html`
     <section>
-      <div class="profile"><${Avatar} id=${user.id} name=${user.display_name || user.username} size="large" /><span>@${user.username}</span></div>
+      <div class="profile"><${Avatar} id=${user.id} name=${app.people.name(user.id)} size="large" /><span>@${user.username}</span></div>
       <form class="inline" onSubmit=${save} novalidate>
         <${Field} id="display-name" name="display_name" label="Name that others see" defaultValue=${user.display_name} maxlength="64"
           error=${error} data-testid="settings-display-name" />
@@ -67,6 +68,23 @@ function Appearance() {
     </section>`;
 }
 
+function Calls() {
+  const app = useApp();
+  const { signal } = app.hereabouts;
+  const [relay, setRelay] = useState(null); // whether the server has one, once that is known
+  useEffect(() => {
+    app.attempt(async () => setRelay(await signal.hasRelay()));
+  }, []);
+  return html`
+    <section>
+      <h3>Calls</h3>
+      <${Switch} id="hide-address" label="Hide my address" hint="Calls go through a relay: those you talk to do not learn your IP address. From the next call on, in this browser"
+        checked=${signal.relayOnly} onChange=${({ target }) => app.hideAddress(target.checked)} />
+      ${signal.relayOnly && relay === false && html`
+        <p class="warning" role="status" data-testid="no-relay">This server has no relay (TURN). While your address is hidden, you can neither call nor answer.</p>`}
+    </section>`;
+}
+
 function Blocked() {
   const app = useApp();
   const ids = [...app.people.blocked];
@@ -78,7 +96,7 @@ function Blocked() {
         ${ids.map((id) => html`
           <li key=${id} class="row">
             <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
-            <span class="row-text">${app.people.name(id)}</span>
+            <span class="row-text"><span>${app.people.name(id)}</span></span>
             <button type="button" class="link" onClick=${() => app.attempt(() => app.people.unblock(id))}>Unblock</button>
           </li>`)}
       </ul>

@@ -72,7 +72,7 @@ function Talks() {
             data-testid=${here ? 'conversation' : undefined} data-id=${here?.id} onClick=${() => app.open(HERE)}>
             <span class="avatar place" aria-hidden="true"><${Icon} name=${here ? 'flag' : 'walk'} size=${18} /></span>
             <span class="row-text">
-              <b>${here ? land?.name ?? 'This land' : 'Open ground'}</b>
+              <b>${here ? land?.title ?? 'This land' : 'Open ground'}</b>
               <small>${here ? presence(here) : 'Nobody’s land'}</small>
             </span>
             <${Count} of=${here?.unread ?? 0} />
@@ -121,6 +121,6 @@ function Preview({ conversation }) {
   if (typing.size) return html`<em>typing…</em>`;
   if (!last) return 'No messages yet';
   if (last.deleted) return 'Message deleted';
-  if (last.sender_id === app.hereabouts.user.id) return `You: ${last.content}`;
-  return kind === 'group' ? `${app.people.name(last.sender_id)}: ${last.content}` : last.content;
+  if (last.sender_id === app.hereabouts.user.id) return html`You: <bdi>${last.content}</bdi>`;
+  return html`${kind === 'group' && `${app.people.name(last.sender_id)}: `}<bdi>${last.content}</bdi>`;
 }
