@@ -25,6 +25,11 @@ LEAST_CELL: Final = 0.001  # of position_grid: far finer, and a coordinate has n
 SECRET: Final = frozenset({"mongodb_uri", "token_secret", "master_keys", "turn_secret"})
 
 
+# Different ones in a token secret: 32 random bytes have 16 as hexadecimal digits and more in other forms, and one in
+# 10^11 has fewer than this; `changeme-changeme-changeme-changeme` has 8.
+FEWEST_CHARACTERS: Final = 10
+
+
 class BadSetting(Exception):
     """A setting that the server cannot start with; the text says which and why, never its value if secret."""
 
@@ -196,6 +201,10 @@ class Settings:
         if self.token_secret and len(self.token_secret.encode()) < 32:
             raise BadSetting(
                 "token_secret is shorter than 32 bytes (RFC 7518 §3.2): make one with `openssl rand -base64 48`"
+            )
+        if self.token_secret and len(set(self.token_secret)) < FEWEST_CHARACTERS:
+            raise BadSetting(
+                "token_secret is an example, not a random one: make one with `openssl rand -base64 48`"
             )
         if self.oidc_issuer and not (self.oidc_audience and self.oidc_key_file):
             raise BadSetting("oidc_issuer needs oidc_audience and oidc_key_file")

@@ -8,6 +8,7 @@ and whoever starts the server.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import os
@@ -24,6 +25,11 @@ from storage.errors import BadKeyring, MissingKey
 log = logging.getLogger("hereabouts.storage.keyring")
 
 Stamp = tuple[int, int, int]
+
+# The key of the test vectors in Fernet's specification, which everybody has.
+_EXAMPLES = frozenset({b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="})
+# Of its 32 bytes a random key repeats two or three; one in 10^16 has fewer different ones than this.
+_FEWEST_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,11 @@ def _parse(lines: Sequence[str], where: str) -> list[bytes]:
             raise BadKeyring(
                 f"key {number} of {where} is malformed: expected a Fernet key (32 bytes, url-safe base64)"
             ) from None
+        if key in _EXAMPLES or len(set(base64.urlsafe_b64decode(key))) < _FEWEST_BYTES:
+            raise BadKeyring(
+                f"key {number} of {where} is an example, not a random key: make one with"
+                " `python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`"
+            )
         keys.append(key)
     if not keys:
         raise BadKeyring(f"{where} holds no key")

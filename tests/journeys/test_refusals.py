@@ -65,7 +65,10 @@ async def test_a_master_key_that_is_missing(process: Process, data_dir: Path) ->
         ({"HEREABOUTS_PROT": "1"}, "HEREABOUTS_PROT"),
         ({"HEREABOUTS_LAND_SIDE": "wide"}, "land_side"),
         ({"HEREABOUTS_TOKEN_SECRET": "short"}, "token_secret"),
+        ({"HEREABOUTS_TOKEN_SECRET": "changeme-" * 6}, "token_secret is an example"),
         ({"HEREABOUTS_MASTER_KEYS": "no key"}, "master keys"),
+        ({"HEREABOUTS_MASTER_KEYS": "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="}, "is an example"),
+        ({"HEREABOUTS_MASTER_KEYS": f"{'A' * 43}="}, "is an example"),
         ({"HEREABOUTS_TLS_CERT": "cert.pem"}, "tls_key"),
     ],
 )

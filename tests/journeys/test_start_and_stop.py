@@ -48,6 +48,15 @@ async def test_a_first_start(process: Process, data_dir: Path) -> None:
         assert (await process.fetch("GET", process.origin + path)).code == 200
 
 
+async def test_no_file_is_anybody_elses(process: Process, data_dir: Path) -> None:
+    """The database's too, to the last one: nobody but their owner may read or write any, whatever the umask."""
+    await (await process.person()).land()
+    files = {path: mode(path) for path in data_dir.rglob("*") if path.exists()}
+    assert any(path.suffix == ".wt" for path in files)
+    assert {path: oct(found) for path, found in files.items() if found & 0o077} == {}
+    assert mode(data_dir / "mongodb") == 0o700
+
+
 async def test_everything_listens_on_loopback_alone(process: Process) -> None:
     """The server by default, its database always."""
     assert listening(process.mongod) == {"0100007F"}

@@ -142,3 +142,16 @@ def test_a_setting_cannot_be_added_to() -> None:
     """Keys that come from a setting are changed where the setting is."""
     with pytest.raises(BadKeyring, match="by hand"):
         Keyring.from_setting(keys(1)[0]).add_key()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=", "A" * 43 + "=", "MDEyMzQ1Njc4OWFi" * 2 + "MDEyMzQ1Njc="],
+)
+def test_an_example_is_no_key(key: str) -> None:
+    """One that is printed in a specification, or of a few bytes again and again; beside a good one too. It is not repeated."""
+    good = Fernet.generate_key().decode()
+    for text, place in ((key, 1), (f"{good},{key}", 2)):
+        with pytest.raises(BadKeyring, match=f"key {place} of .* is an example") as refused:
+            Keyring.from_setting(text)
+        assert key not in str(refused.value)

@@ -95,6 +95,43 @@ async def test_a_running_server_does_not_notice(
         assert message.content == "hello"
 
 
+async def test_no_read_fails_meanwhile(
+    store: Store, keyring: Keyring, mongodb_uri: str, database_name: str, tmp_path: Path
+) -> None:
+    """Not one by a server that has the data key of no room at hand, and unwraps each anew, while keys change thrice."""
+    rooms = [f"land{number}" for number in range(20)]
+    for room in rooms:
+        await store.sessions.open_land(room, 1)
+        await write(store, room, session_id=room)
+    rotating_ring = Keyring.from_file(tmp_path / "keys")
+    database = await connect(mongodb_uri, database=database_name, timeout=5.0)
+    done = asyncio.Event()
+    reads = 0
+
+    async def read(rooms: list[str]) -> None:
+        nonlocal reads
+        while not done.is_set():
+            for room in rooms:
+                store.sessions._keys.forget(room)
+                assert [message.content for message in await whole_history(store, room)] == [room]
+                reads += 1
+
+    async def rotate() -> None:
+        try:
+            for _ in range(3):
+                before = reads
+                rotating_ring.add_key()
+                assert (await rewrap(database, rotating_ring)).rewrapped == len(rooms)
+                while reads < before + 2 * len(rooms):
+                    await asyncio.sleep(0)
+        finally:
+            done.set()
+
+    await asyncio.gather(rotate(), *(read(rooms[at::4]) for at in range(4)))
+    await database.close()
+    assert keyring.ids == rotating_ring.ids and len(keyring.ids) == 4
+
+
 async def test_a_deleted_session_is_not_brought_back(
     store: Store, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

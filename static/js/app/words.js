@@ -21,11 +21,10 @@ export function inWords({ code, message, retryAfter, retry_after: seconds = retr
 /** @param {import('../client/index.js').Call} call  ended @param {string} name of the other */
 export function callEnding({ endReason, direction, error, relayOnly, startedAt, seconds }, name) {
   switch (endReason) {
-    case 'no_route': return startedAt === null && relayOnly
-      ? `No way to ${name} was found through the relay, the only one while “Hide my address” is on`
-      : startedAt === null
-      ? `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`
-      : `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
+    case 'no_route':
+      if (startedAt !== null) return `The way to ${name} was lost after ${duration(seconds)}, and no other was found`;
+      if (relayOnly) return `No way to ${name} was found through the relay, the only one while “Hide my address” is on`;
+      return `No direct way to ${name} was found. Where networks are closed, the server’s operator needs to set up a TURN server.`;
     case 'hangup': return startedAt === null
       ? `The call with ${name} ended before you were connected`
       : `Call with ${name} ended after ${duration(seconds)}`;
