@@ -38,7 +38,7 @@ _STOP_SECONDS = 9.0  # as a rule one; what its journal holds needs no orderly en
 _POLL_SECONDS = 0.1
 _PORTS = (20_000, 32_000)
 _PORTS_TRIED = 5
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _SETTLED_SECONDS = 60.0  # having run so long, its next death is the first again
 _ADDRESS_IN_USE = 48  # mongod's exit code
 
