@@ -18,6 +18,10 @@ from client.errors import HereaboutsError
 from client.http import Http
 
 RENEW_AFTER: Final = 0.8  # the part of a token's life after which a new one is fetched
+# A refresh token that was used counts as stolen after 10 s, and its answer may have been lost: so it is
+# asked again in time, and not waited for as long as for anything else.
+REFRESH_TRIES: Final = 3
+REFRESH_TIMEOUT: Final = 3.0
 
 User = dict[str, Any]  # {id, username, display_name}
 
@@ -150,13 +154,22 @@ class Auth(Emitter):
             raise HereaboutsError("unauthorized", "nobody is signed in")
         body = {"refresh_token": self.refresh_token}
         try:
-            pair = await self._http.send("POST", "/auth/refresh", body=body)
+            pair = await self._exchange(body)
         except HereaboutsError as error:
             if error.code == "unauthorized":
                 self.end("expired")
             raise
         if self.refresh_token == body["refresh_token"]:  # not signed out meanwhile, nor in as another
             self._keep(pair)
+
+    async def _exchange(self, body: Mapping[str, Any]) -> Any:
+        for _ in range(REFRESH_TRIES - 1):
+            try:
+                return await self._http.send("POST", "/auth/refresh", body=body, timeout=REFRESH_TIMEOUT)
+            except HereaboutsError as error:
+                if error.code != "timeout":
+                    raise
+        return await self._http.send("POST", "/auth/refresh", body=body, timeout=REFRESH_TIMEOUT)
 
     def _refreshed(self, task: asyncio.Task[None]) -> None:
         self._refreshing = None

@@ -36,11 +36,12 @@ class Http:
         token: str | None = None,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT,
     ) -> Any:
         """The body of the answer, None for 204.
 
         `path` begins with a slash, ids in it already encoded; query values that are None are left out.
-        Raises HereaboutsError: the server's code, `network`, or `timeout` after 10 s.
+        Raises HereaboutsError: the server's code, `network`, or `timeout` after so many seconds.
         """
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if body is not None:
@@ -52,8 +53,8 @@ class Http:
             headers=headers,
             body=None if body is None else json.dumps(body).encode(),
             allow_nonstandard_methods=True,  # a POST without a body
-            connect_timeout=TIMEOUT,
-            request_timeout=TIMEOUT,
+            connect_timeout=timeout,
+            request_timeout=timeout,
         )
         try:
             response = await self._client.fetch(request, raise_error=False)

@@ -14,6 +14,13 @@ const REFRESH_LOCK = 'hereabouts.refresh';
 export const RENEW_AFTER = 0.8;
 
 /**
+ * A refresh token that was used counts as stolen after 10 s, and its answer may have been lost: so it is asked
+ * again in time, and not waited for as long as for anything else.
+ */
+const REFRESH_TRIES = 3;
+const REFRESH_TIMEOUT_MS = 3_000;
+
+/**
  * @typedef {{id: string, username: string, display_name: string}} User
  *
  * Events: `signed_in {user}`, `signed_out {reason}`; a reason is `'logout'`,
@@ -153,6 +160,17 @@ export class Auth extends Emitter {
     return this.#refreshing;
   }
 
+  async #exchange(refreshToken) {
+    const options = { body: { refresh_token: refreshToken }, timeout: REFRESH_TIMEOUT_MS };
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#http.send('POST', '/auth/refresh', options);
+      } catch (error) {
+        if (error.code !== 'timeout' || tries === REFRESH_TRIES) throw error;
+      }
+    }
+  }
+
   #rotate() {
     const rotate = async () => {
       // Read inside the lock: another tab may have just put a newer token there.
@@ -162,7 +180,7 @@ export class Auth extends Emitter {
         throw new HereaboutsError('unauthorized', 'Nobody is signed in');
       }
       try {
-        this.#keep(await this.#http.send('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }));
+        this.#keep(await this.#exchange(refreshToken));
       } catch (error) {
         if (error.code === 'unauthorized') this.end('expired');
         throw error;

@@ -14,12 +14,12 @@ export class Http {
   /**
    * @param {string} method
    * @param {string} path  begins with a slash; ids in it already encoded
-   * @param {{token?: string, body?: object, query?: Record<string, any>}} [options]
-   *   query values that are undefined are left out
+   * @param {{token?: string, body?: object, query?: Record<string, any>, timeout?: number}} [options]
+   *   query values that are undefined are left out; `timeout` in milliseconds
    * @returns {Promise<any>} the body, or null for 204
    * @throws {HereaboutsError}
    */
-  async send(method, path, { token, body, query } = {}) {
+  async send(method, path, { token, body, query, timeout = TIMEOUT_MS } = {}) {
     const headers = {};
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
@@ -30,7 +30,7 @@ export class Http {
         method,
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeout),
         cache: 'no-store',
       });
     } catch (cause) {

@@ -14,6 +14,8 @@ const RETRY_MS = 3_000;
  * @property {number} seq  up to here everything was delivered
  * @property {'live'|'resuming'|'filling'} state  resuming: it takes a resume to know what was missed;
  *   filling: history is being read
+ * @property {number} settled  what a resume asks from: no message above it, and no deletion since, is known to be all
+ *   there. A replay that was cut short has told of messages, and not of the deletions that its end would name
  * @property {Map<number, object>} held  by seq: messages ahead of those still missing
  * @property {Set<string>} deleted  ids of messages deleted while something is missing, which may be among it
  */
@@ -60,7 +62,9 @@ export class RoomLog {
   /** There is no connection: what is held back or being read now comes again with the resume. */
   disconnected() {
     // New objects, so that a page of history on its way finds that it is not wanted any more.
-    for (const [roomId, { seq }] of this.#rooms) this.#rooms.set(roomId, newRoom(seq, 'resuming'));
+    for (const [roomId, { seq, state, settled }] of this.#rooms) {
+      this.#rooms.set(roomId, newRoom(seq, 'resuming', state === 'resuming' ? settled : seq));
+    }
     this.#heard.clear();
   }
 
@@ -72,7 +76,7 @@ export class RoomLog {
   get resuming() {
     return [...this.#rooms]
       .filter(([, { state }]) => state === 'resuming')
-      .map(([roomId, { seq }]) => ({ room_id: roomId, after_seq: seq }));
+      .map(([roomId, { settled }]) => ({ room_id: roomId, after_seq: settled }));
   }
 
   /** Takes in the server's word that a room was replayed, or (`complete: false`) that history has to be read. */
@@ -148,8 +152,8 @@ export class RoomLog {
   }
 }
 
-function newRoom(seq, state) {
-  return { seq, state, held: new Map(), deleted: new Set() };
+function newRoom(seq, state, settled = seq) {
+  return { seq, settled, state, held: new Map(), deleted: new Set() };
 }
 
 function pause(milliseconds) {
