@@ -165,7 +165,6 @@ async def test_nothing_that_others_wrote_does_anything_to_a_page(server: Server,
         await expect(visitor.find("land-label")).to_contain_text(NAMES[0])
         await crowd.speak(own_id)
         await in_order(visitor)
-        await visitor.shot(f"hostile-bubbles-{size}")
         await page.reload()
         await visitor.find("map").wait_for()
 
