@@ -62,12 +62,12 @@ ASTRAY = r"""() => {
       }
     }
     if (element.matches('.notice')) {
-      const at = [...node.textContent].length - 4; // the last letters are ours
+      // Its last letters are ours.
       range.setStart(node, node.textContent.length - 4); range.setEnd(node, node.textContent.length - 3);
       const first = range.getBoundingClientRect();
       range.setStart(node, node.textContent.length - 2); range.setEnd(node, node.textContent.length - 1);
       const last = range.getBoundingClientRect();
-      if (at > 0 && first.top === last.top && first.left >= last.left) say('turned around', node);
+      if (first.top === last.top && first.left >= last.left) say('turned around', node);
     }
   }
   if (document.documentElement.scrollWidth > innerWidth) found.push('the page is wider than its window');
@@ -159,7 +159,12 @@ async def test_nothing_that_others_wrote_does_anything_to_a_page(server: Server,
         page = visitor.page
         await page.add_init_script(WATCH)
         own_id = str(await page.evaluate("window.hereabouts.user.id"))
+        # Said live, over the heads on the map; and read again as history.
+        await page.reload()
+        await expect(visitor.find("message")).to_have_count(0)
+        await expect(visitor.find("land-label")).to_contain_text(NAMES[0])
         await crowd.speak(own_id)
+        await in_order(visitor)
         await page.reload()
         await visitor.find("map").wait_for()
 
