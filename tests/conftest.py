@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,15 @@ def quiet_logs(request: pytest.FixtureRequest) -> Iterator[None]:
 def unblocked_loop() -> Iterator[None]:
     with guards.unblocked_loop():
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def swept() -> Iterator[None]:
+    """Looks for cycles between the files of tests: in so large a process that takes as long as a blocked loop."""
+    gc.set_threshold(20_000, 20, 1_000)
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Client:
         script = (
             f"(given) => {{ const {{ here, told }} = window; const {{ chat }} = here; return {condition}; }}"
         )
-        await self.visitor.page.wait_for_function(script, arg=argument)
+        await self.visitor.until(script, argument)
 
     async def told(self, type: str, *fields: str) -> list[Any]:
         """The events of a type so far, or of each the one field, or these fields."""

@@ -91,9 +91,7 @@ async def test_a_call_carries_media_both_ways(server: Server, browse, kind: str)
         for visitor in (ann, bob):
             await visitor.find("call-panel").wait_for()
             for media in ["audio", "video"][: 1 if kind == "audio" else 2]:
-                await visitor.page.wait_for_function(
-                    f"async () => (await ({INBOUND})()).{media} > 20", timeout=30_000
-                )
+                await visitor.until(f"async () => (await ({INBOUND})()).{media} > 20")
         await ann.shot(f"call-{kind}")
         await bob.find("call-hangup").click()
         for visitor in (ann, bob):

@@ -83,7 +83,7 @@ async def test_nothing_but_the_relays_address_leaves_the_page(
         for visitor in (ann, bob):
             await visitor.page.reload()
             await visitor.find("map").wait_for()
-            await visitor.page.wait_for_function("window.hereabouts.signal.state === 'open'")
+            await visitor.until("() => window.hereabouts.signal.state === 'open'")
         for caller, callee in ((ann, bob), (bob, ann)):
             await call(caller, callee, "audio")
             await talking(ann, bob)

@@ -57,15 +57,18 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._streams.append(writer)
         try:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
-            self._streams += [writer, up_writer]
+            self._streams.append(up_writer)
             await asyncio.gather(
                 self._pump(reader, up_writer, lambda: self.lose_requests),
                 self._pump(up_reader, writer, lambda: self.lose_answers, lambda: self.delay),
             )
         except asyncio.CancelledError:
             return  # stopped
+        finally:
+            writer.close()
 
     async def _pump(
         self,
