@@ -39,6 +39,8 @@ UNSETTLED: Final = 10_000
 # Added to the `seq` that a deletion remembers, where messages were written at the same time: room for
 # those that come while it is written once more.
 DELETION_SLACK: Final = 64
+# A write that was given up may still be on its way to the database, for no longer than this.
+LATE_SECONDS: Final = 30.0
 REPLAY_PAGE: Final = 100  # what is sent before it is asked whether the reader keeps up
 
 
@@ -224,6 +226,9 @@ class Messages:
             first = await self._stored.delete(session.id, message_id, newest)
         except StorageError:
             self._untold.put(message_id, True)  # perhaps it is deleted: then the next call tells
+            # Nor may memory know better, should it have been read before a write that comes late.
+            self._forget(session.id)
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._forget, session.id)
             raise
         # Who comes back is told of what was deleted after the last message that they have. So none may
         # go out between what is noted and what is told.
@@ -237,6 +242,10 @@ class Messages:
         self._recent.delete(session.id, message_id)
         event = {"type": "message_deleted", "room_id": session.id, "id": message_id, "seq": message.seq}
         self._broker.publish(self._sessions.audience(session), event)
+
+    def _forget(self, session_id: str) -> None:
+        self._recent.forget(session_id)
+        self._deletions.forget(session_id)
 
 
 def _round_up(count: int) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
 
+from storage.errors import Unavailable
 from tests.harness import Person, Server
 
 
@@ -235,3 +237,28 @@ async def test_deleting_at_once_is_told_once(server: Server) -> None:
     assert [status for status, _ in answers] == [204] * 5
     await his.next("message_deleted", id=sent["id"])
     await his.quiet("message_deleted")
+
+
+@pytest.mark.logs("storage_failed")
+async def test_a_deletion_whose_outcome_is_not_known_shows_as_it_is(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database has it and its answer is lost: 503, history shows it deleted, and asked again it is told."""
+    ann, bob = await server.people(2)
+    private = await ann.private(bob)
+    his = await bob.chat()
+    path = f"/chat/sessions/{private}/messages"
+    sent = await ann.ok("POST", path, {"content": "psst"})
+    stored = server.store.messages.delete
+
+    async def deletes_and_is_not_heard(*arguments: Any) -> bool:
+        await stored(*arguments)
+        raise Unavailable("the database missed its deadline")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(server.store.messages, "delete", deletes_and_is_not_heard)
+        await ann.refused("unavailable", "DELETE", f"{path}/{sent['id']}")
+    mark = {"id": sent["id"], "room_id": private, "seq": 1}
+    assert (await bob.ok("GET", path))["messages"] == [{**mark, "deleted": True}]
+    await ann.ok("DELETE", f"{path}/{sent['id']}")
+    assert await his.next("message_deleted") == {"type": "message_deleted", **mark}
