@@ -333,6 +333,8 @@ async def test_turned_away_before_the_beginning(new_server, browse) -> None:
         await client.run("chat.retryNow(); chat.retryNow(); chat.open(); chat.restart()")
         await client.until("chat.state === 'waiting'")
         await other.close()
+        while server.app.node.chat.is_online(ann.id):
+            await asyncio.sleep(0.01)
         assert len(client.wire.sockets) == tried + 1
         await client.run("chat.retryNow()")
         await client.synced(1)
