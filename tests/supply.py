@@ -78,7 +78,7 @@ def _package(package: Pinned) -> dict[str, Any]:
         "externalReferences": [
             {
                 "type": "distribution",
-                "url": f"https://pypi.org/project/{package.name}/{package.version}/",
+                "url": purl,
                 "hashes": [{"alg": "SHA-256", "content": digest} for digest in package.hashes],
             }
         ],
