@@ -18,7 +18,7 @@ from handlers.base import Base
 from handlers.wire import Handshake, Wire, Wires
 from server import errors
 from server.clock import rfc3339
-from server.dispatch import SLACK_SECONDS, Dispatcher, as_api_error
+from server.dispatch import SLACK_SECONDS, Client, Dispatcher, as_api_error
 from server.errors import ApiError, Close
 from server.frames import PING_FRAME
 from server.hub import Connection, Hub
@@ -61,16 +61,15 @@ def signal_endpoint(node: Node) -> Endpoint:
 class SocketConnection(Connection):
     """A connection of the hub over a wire."""
 
-    __slots__ = ("_address", "_client", "_endpoint", "_wire", "pinged_at")
+    __slots__ = ("_client", "_endpoint", "_wire", "pinged_at")
 
     def __init__(self, endpoint: Endpoint, wire: Wire, claims: Claims, address: str) -> None:
         now = endpoint.node.clock.now()
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
         self._endpoint = endpoint
         self._wire = wire
-        self._address = address
         buckets = endpoint.node.quotas.buckets(claims.user_id, address)
-        self._client = endpoint.dispatcher.client(buckets, address)
+        self._client = Client(buckets, address)
         wire.peer = self
         self.pinged_at = now
 
@@ -109,7 +108,7 @@ class SocketConnection(Connection):
     def ended(self, code: int | None) -> None:
         self._endpoint.departed(self)
         self._endpoint.node.people.depart(self.user_id)
-        self._endpoint.node.quotas.closed(self._address)
+        self._endpoint.node.quotas.closed(self._client.address)
         log.debug("socket_closed", connection_id=self.id, code=code)
 
 

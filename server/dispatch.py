@@ -103,7 +103,7 @@ class Client:
     __slots__ = ("address", "buckets", "refused", "slot", "under_way")
 
     def __init__(self, buckets: tuple[TokenBucket, ...], address: str) -> None:
-        self.buckets = buckets
+        self.buckets = buckets  # each request is charged to all of them
         self.address = address
         self.refused = 0  # requests over the rate, less those served since
         self.under_way = 0  # messages that await their commit
@@ -147,10 +147,6 @@ class Dispatcher:
         self._quotas = quotas
         self._loop = asyncio.get_running_loop()
         self.under_way = 0  # requests that wait for something
-
-    def client(self, buckets: tuple[TokenBucket, ...], address: str) -> Client:
-        """Of a new connection; each of its requests is charged to all of the buckets."""
-        return Client(buckets, address)
 
     def serve(
         self, connection: Connection, client: Client, frame: str | bytes

@@ -26,7 +26,6 @@ class Connection(ABC):
         "heard_at",
         "id",
         "login_id",
-        "opened_at",
         "rooms",
         "since",
         "user_id",
@@ -37,7 +36,6 @@ class Connection(ABC):
         self.user_id = user_id
         self.login_id = login_id
         self.expires_at = expires_at  # of its token, milliseconds
-        self.opened_at = now
         self.heard_at = now
         self.rooms: set[str] = set()
         # The `seq` from which on it gets, or has got, every message of a room.

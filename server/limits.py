@@ -62,10 +62,6 @@ class Throttle:
         self._size = size
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
-    def wait(self, key: str, now: float) -> float:
-        bucket = self._buckets.get(key)
-        return bucket.wait(1.0, now) if bucket else 0.0
-
     def take(self, key: str, now: float, cost: float = 1.0) -> float:
         return self.bucket(key, now).take(cost, now)
 

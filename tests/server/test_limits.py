@@ -47,11 +47,10 @@ def test_what_is_taken_stays_within_burst_and_rate(
 
 
 def test_keys_do_not_wait_for_each_other() -> None:
-    """Each has a bucket of its own; asking for the wait takes nothing."""
+    """Each has a bucket of its own."""
     throttle = Throttle(rate=1.0, burst=1.0)
-    assert throttle.wait("a", 0.0) == 0
     assert throttle.take("a", 0.0) == 0
-    assert throttle.wait("a", 0.0) == throttle.take("a", 0.0) == 1.0
+    assert throttle.take("a", 0.0) == 1.0
     assert throttle.take("b", 0.0) == 0
     assert throttle.take("a", 1.0) == 0
 
@@ -63,8 +62,7 @@ def test_the_least_recently_used_key_is_forgotten(used: str, forgotten: str) -> 
     for key in (forgotten, forgotten, used, used, used):
         throttle.take(key, 0.0)
     throttle.take("c", 0.0)
-    assert throttle.wait(used, 0.0) > 0
-    assert throttle.wait(forgotten, 0.0) == 0
+    assert throttle.take(used, 0.0) > 0
     assert [throttle.take(forgotten, 0.0) for _ in range(2)] == [0, 0]
 
 
