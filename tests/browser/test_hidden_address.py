@@ -102,6 +102,34 @@ async def test_nothing_but_the_relays_address_leaves_the_page(
         assert "host" in his.kinds
 
 
+RELAY_LATE = """() => {
+  const { signal } = window.hereabouts;
+  const notify = signal.notify.bind(signal);
+  signal.notify = (type, frame) => {
+    const late = type === 'ice_candidate' && / typ relay /.test(frame.candidate?.candidate);
+    late ? setTimeout(notify, 1500, type, frame) : notify(type, frame);
+  };
+}"""
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_way_is_found_though_the_relays_candidate_comes_last(
+    new_server: NewServer, browse, tmp_path: Path
+) -> None:
+    """The relay refuses the other's own addresses at once, so that all that is known has failed before it comes."""
+    async with (
+        coturn(tmp_path, *ON_LOOPBACK) as port,
+        new_server(turn_urls=(f"turn:127.0.0.1:{port}",), turn_secret=SECRET) as server,
+        browse(server) as browser,
+    ):
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await hide(ann)
+        await bob.page.evaluate(RELAY_LATE)
+        await ann.page.keyboard.press("Escape")
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+
+
 @pytest.mark.gen_test(timeout=120)
 async def test_without_a_relay_the_page_says_what_cannot_be(new_server: NewServer, browse) -> None:
     """In the settings at once; a call ends before it rings, and one that comes in when it is answered. Off, it works."""

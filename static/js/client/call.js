@@ -9,9 +9,10 @@ import { Emitter } from './emitter.js';
 import { HereaboutsError } from './errors.js';
 import { openCamera, openMedia } from './media.js';
 
-/** How long the two may look for a way to each other, at first and after each loss, and how often anew. */
+/** How long the two may look for a way to each other, at first and after each loss. */
 const CONNECT_MS = 20_000;
-const MAX_RESTARTS = 3;
+/** Before ICE starts anew: what failed may be only the first candidates, with the one that works still on its way. */
+const RESTART_MS = 2_000;
 const SAME_TIME_MS = 3_000; // both sides give up at the same time, roughly
 
 /**
@@ -30,7 +31,7 @@ export class Call extends Emitter {
   #tracksAdded = false;
   #searchingSince = null; // local milliseconds, while there is no way to the other side
   #searchTimer = null;
-  #restarts = 0;
+  #restartTimer = null;
 
   /**
    * @param {import('./signal.js').SignalSocket} signal
@@ -266,7 +267,8 @@ export class Call extends Emitter {
         return this.#setState('reconnecting');
       case 'failed':
         this.#search();
-        return this.#restarts++ < MAX_RESTARTS ? this.#restart() : this.#giveUp();
+        this.#restartTimer ??= setTimeout(() => this.#startAnew(), RESTART_MS);
+        return this.#setState(this.startedAt === null ? 'connecting' : 'reconnecting');
     }
   }
 
@@ -280,7 +282,11 @@ export class Call extends Emitter {
     clearTimeout(this.#searchTimer);
     this.#searchTimer = null;
     this.#searchingSince = null;
-    this.#restarts = 0;
+  }
+
+  #startAnew() {
+    this.#restartTimer = null;
+    if (this.peer.connectionState === 'failed') this.#restart();
   }
 
   #giveUp() {
@@ -313,6 +319,7 @@ export class Call extends Emitter {
   #end(reason) {
     if (this.state === 'ended') return;
     clearTimeout(this.#searchTimer);
+    clearTimeout(this.#restartTimer);
     this.endedAt = Date.now();
     this.endReason = reason;
     for (const track of this.localStream.getTracks()) track.stop();
