@@ -48,9 +48,14 @@ def plain(value: Any) -> Any:
 def convert(values: Mapping[str, str], type: type[T]) -> T:
     """Query parameters, all of them strings, as a struct."""
     try:
-        return msgspec.convert(values, type, strict=False)
+        read = msgspec.convert(values, type, strict=False)
     except msgspec.ValidationError as error:
         raise bad_input(error) from None
+    for name in values:
+        # msgspec takes the word `null` for a parameter that is absent.
+        if getattr(read, name) is None:
+            raise invalid(f"expected a value, got null (field `{name}`)")
+    return read
 
 
 def bad_input(error: Exception) -> ApiError:

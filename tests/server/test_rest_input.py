@@ -153,6 +153,7 @@ async def test_parameters_are_those_of_the_call_once_each(server: Server) -> Non
         "/chat/sessions?limit=5",
         "/ws/online-users?page=1",
         "/chat/stats?x=1",
+        "/lands?x=null&y=0&radius=5",
         "/lands/none?x=1",
     ):
         if path == "/auth/me?":
