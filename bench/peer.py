@@ -120,22 +120,22 @@ def land_peers() -> list[Peer]:
     """Servers that tell people where others are."""
     return [
         Peer(
-            "Colyseus, a room",
+            "Colyseus room",
             lambda: _node("@colyseus/core"),
             lambda: ["env", "NODE_ENV=production", "node", "colyseus_moves.js"],
         ),
         Peer(
-            "Colyseus, views",
+            "Colyseus views",
             lambda: _node("@colyseus/core"),
             lambda: ["env", "NODE_ENV=production", "node", "colyseus_moves.js", "views"],
         ),
         Peer(
-            "socket.io, a room",
+            "socket.io room",
             lambda: _node("socket.io"),
             lambda: ["env", "NODE_ENV=production", "node", "socketio_moves.js"],
             open=("-u", "/socket.io/?EIO=4&transport=websocket"),
         ),
-        Peer("FastAPI, to all", _fastapi, lambda: python("fastapi_moves.py")),
+        Peer("FastAPI to all", _fastapi, lambda: python("fastapi_moves.py")),
     ]
 
 

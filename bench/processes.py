@@ -104,7 +104,7 @@ def build(source: str, *libraries: str) -> Path:
     """A C program of this folder, compiled if it changed."""
     BUILT.mkdir(exist_ok=True)
     path, built = HERE / source, BUILT / Path(source).stem
-    changed = max(path.stat().st_mtime, (HERE / "client.h").stat().st_mtime)
+    changed = max(read.stat().st_mtime for read in (path, *HERE.glob("*.h")))
     if not built.exists() or built.stat().st_mtime < changed:
         run(["gcc", "-O2", "-Wall", "-o", built, path, *libraries])
     return built
