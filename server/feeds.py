@@ -119,7 +119,9 @@ class Feeds:
                 entered, moved = self._rationed(short, entered, moved, gone, step)
             # What was told before, less what goes, and what comes.
             kept = told if not len(left) else told[~among(told, left)]
-            self.told = np.sort(np.concatenate([kept, entered.codes])) if len(entered.codes) else kept
+            self.told = (
+                np.sort(np.concatenate([kept, entered.codes]), kind="stable") if len(entered.codes) else kept
+            )
             cost = entered.cost(watches) + moved.cost(watches) + np.where(mute, 0, gone)
             cost[cost > 0] += FRAME_BYTES
         else:

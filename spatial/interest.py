@@ -174,7 +174,6 @@ class Interest:
         if self._free:
             slot = self._free.pop()
             self.keys[slot] = key
-            self._shown[slot] = False
         else:
             slot = len(self.keys)
             self.keys.append(key)
@@ -202,7 +201,7 @@ class Interest:
         if len(barred):
             free = ~among(codes, barred)
             codes, away = codes[free], away[free]
-        order = np.argsort(codes)
+        order = np.argsort(codes, kind="stable")  # of a crowd they come in runs
         self.pairs, self.away = codes[order], away[order]
 
     def _held(self, watches: Ints, watch: Ints, seen: Ints) -> Flags:

@@ -27,7 +27,7 @@ class Crowd:
     def __init__(self, x: Floats, y: Floats, world: Ints) -> None:
         rows, row = np.unique(_row(world, y), return_inverse=True)
         codes = row * _COLUMNS + _column(x)
-        self._order = np.argsort(codes)
+        self._order = np.argsort(codes, kind="stable")
         self._codes = codes[self._order]
         self._rows = rows
         self._x = x[self._order]

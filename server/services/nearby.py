@@ -75,7 +75,7 @@ class Nearby:
         connection.watching = True
         if self._timer is None:
             self._due = self._clock.monotonic()
-            self._wait()
+            self._wait(0.0)
 
     def unwatch(self, connection: Connection, request: requests.UnwatchNearby) -> None:
         self._end(connection)
@@ -94,10 +94,11 @@ class Nearby:
 
     # The tick
 
-    def _wait(self) -> None:
-        """For the next tick; those whose time is over already are left out."""
+    def _wait(self, took: float) -> None:
+        """For the next tick. Those whose time is over already are left out, and those that would leave the rest of
+        the server less time than the last one took."""
         self._due += TICK_SECONDS
-        late = self._clock.monotonic() - self._due
+        late = self._clock.monotonic() + took - self._due
         if late > 0:
             missed = int(late * TICKS) + 1
             self._due += missed * TICK_SECONDS
@@ -112,9 +113,10 @@ class Nearby:
         try:
             self._look()
         finally:
+            took = self._clock.monotonic() - began
+            self._metrics.nearby_ticks.observe(took)
             if self._watchers:
-                self._wait()
-        self._metrics.nearby_ticks.observe(self._clock.monotonic() - began)
+                self._wait(took)
 
     def _look(self) -> None:
         interest = self._interest

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from spatial.distance import distance
 from spatial.interest import HYSTERESIS, Interest, slots_of, watches_of
 
-KEYS = [f"key-{number}" for number in range(7)]
-RADII = [5.0, 10.0, 10.0, 20.0]
-NAMES = st.sampled_from(KEYS)
-# On a lattice many distances are exactly a radius, or its edge.
-PLACES = st.tuples(st.integers(0, 1), st.integers(0, 60).map(lambda n: n / 2), st.integers(0, 22).map(float))
-STEPS = st.tuples(st.floats(-2, 2), st.floats(-2, 2))
+KEYS = [f"key-{number}" for number in range(8)]
+RADII = [5.0, 10.0, 10.0]
+STEPS = 60
 
 
-class Walks(RuleBasedStateMachine):
+class Walks:
     """Random walks, jumps, worlds, comings and goings, watches, blocks, and people who are not shown.
 
     The model keeps whom everybody with a watch of a radius has in view, by names alone.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, random: Random) -> None:
+        self.random = random
         self.interest = Interest()
         self.places: dict[str, tuple[int, float, float]] = {}
         self.watches: dict[int, tuple[str, float]] = {}
@@ -37,19 +34,37 @@ class Walks(RuleBasedStateMachine):
         self.lasting: set[int] = set()  # watches that were there at the last step
         self.left: set[str] = set()
 
-    @rule(name=NAMES, place=PLACES)
-    def jump(self, name: str, place: tuple[int, float, float]) -> None:
-        self.places[name] = place
-        self.interest.place(name, *place)
+    def act(self, name: str) -> None:
+        """One thing that somebody may do between two steps; most often they walk."""
+        deeds = [
+            self.walk,
+            self.jump,
+            self.leave,
+            self.watch,
+            self.stop_watching,
+            self.hide_or_show,
+            self.block,
+        ]
+        (deed,) = self.random.choices(deeds, [50, 5, 3, 6, 4, 4, 3])
+        deed(name)
 
-    @precondition(lambda self: self.places)
-    @rule(name=NAMES, step=STEPS)
-    def walk(self, name: str, step: tuple[float, float]) -> None:
+    def jump(self, name: str) -> None:
+        # On a lattice many distances are exactly a radius, or its edge.
+        self.put(
+            name, self.random.choice([0, 0, 0, 1]), self.random.randrange(28) / 2, self.random.randrange(3)
+        )
+
+    def walk(self, name: str) -> None:
         if name in self.places:
             world, x, y = self.places[name]
-            self.jump(name, (world, x + step[0], y + step[1]))
+            self.put(name, world, x + self.random.choice([-0.5, 0, 0.5, 0.3]), y)
+        else:
+            self.jump(name)
 
-    @rule(name=NAMES)
+    def put(self, name: str, world: int, x: float, y: float) -> None:
+        self.places[name] = (world, x, y)
+        self.interest.place(name, world, x, y)
+
     def leave(self, name: str) -> None:
         for watch in [watch for watch, (owner, _) in self.watches.items() if owner == name]:
             self.unwatch(watch)
@@ -57,31 +72,29 @@ class Walks(RuleBasedStateMachine):
             self.left.add(name)
         self.interest.remove(name)
 
-    @rule(name=NAMES, radius=st.sampled_from(RADII))
-    def watch(self, name: str, radius: float) -> None:
+    def watch(self, name: str) -> None:
+        radius = self.random.choice(RADII)
         watch = self.interest.watch(name, radius)
         assert watch not in self.watches
         self.watches[watch] = (name, radius)
 
-    @precondition(lambda self: self.watches)
-    @rule(choice=st.integers(0, 99))
-    def stop_watching(self, choice: int) -> None:
-        self.unwatch(list(self.watches)[choice % len(self.watches)])
+    def stop_watching(self, name: str) -> None:
+        mine = [watch for watch, (owner, _) in self.watches.items() if owner == name]
+        if mine:
+            self.unwatch(self.random.choice(mine))
 
     def unwatch(self, watch: int) -> None:
         del self.watches[watch]
         self.interest.unwatch(watch)
 
-    @rule(name=NAMES)
     def hide_or_show(self, name: str) -> None:
         self.hidden ^= {name}
 
-    @rule(one=NAMES, other=NAMES)
-    def block_or_not(self, one: str, other: str) -> None:
-        if one != other:
-            self.blocks ^= {frozenset((one, other))}
+    def block(self, name: str) -> None:
+        other = self.random.choice(KEYS)
+        if name != other:
+            self.blocks ^= {frozenset((name, other))}
 
-    @rule()
     def step(self) -> None:
         self.interest.step(lambda key: key not in self.hidden, self.parted())
         lasting = {self.watches[watch] for watch in self.lasting if watch in self.watches}
@@ -133,8 +146,15 @@ class Walks(RuleBasedStateMachine):
                 assert (seen, owner, radius) in self.view
 
 
-TestWalks = Walks.TestCase
-TestWalks.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32).map(Random))
+def test_views_are_those_of_the_model(random: Random) -> None:
+    """Step by step, whatever people do between."""
+    walks = Walks(random)
+    for _ in range(STEPS):
+        for name in KEYS:
+            walks.act(name)
+        walks.step()
 
 
 def test_one_who_walks_along_the_edge_does_not_flicker() -> None:
