@@ -56,6 +56,11 @@ class Step:
         """The server's processor time for each person, a second."""
         return float(1000 * self.figures["server_busy"] / self.people)
 
+    @property
+    def kept(self) -> float:
+        """The share of the time for which server or load waited for a core that somebody else had."""
+        return float(max(self.figures["server_kept"], self.figures["load_kept"]))
+
 
 class Land:
     """Where they walk: one server after the other, each with nobody in it at first."""
@@ -170,13 +175,12 @@ def line(subject: str, step: Step) -> str:
     if step.why:
         return f"{subject}, {step.people:,} people: {step.why}"
     f = step.figures
-    kept = max(f["server_kept"], f["load_kept"])
     return (
         f"{subject}, {step.people:,} people: late p50 {f['late_p50_ms']:.1f}, p99 {f['late_p99_ms']:.1f},"
         f" max {f['late_max_ms']:.0f} ms; positions {f['age_p50_ms']:.0f} ms old, p99 {f['age_p99_ms']:.0f};"
         f" {f['bytes_per_s'] / 1000:.1f} KB/s a client; {step.cpu_ms:.3f} ms/s a mover;"
         f" core {f['server_busy']:.0%}, load {f['load_busy']:.0%}; {'on time' if step.on_time else 'too late'}"
-        + (f"; NOT ALONE: kept from its core for {kept:.0%} of the time" if kept > ALONE else "")
+        + (f"; NOT ALONE: kept from its core for {step.kept:.0%} of the time" if step.kept > ALONE else "")
     )
 
 

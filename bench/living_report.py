@@ -56,6 +56,7 @@ def _section(
             *(_row(climb.subject, step) for climb in climbs for step in _shown(climb)),
             "",
             *_words(climbs),
+            _quiet(climbs),
             "",
             "![Lateness, age of positions, bytes and processor time, by how many walk](images/living.svg)",
             "",
@@ -111,6 +112,17 @@ def _words(climbs: Sequence[Climb]) -> list[str]:
             + f". An `update_location` was answered in {_answers(climb)}."
         )
     return lines
+
+
+def _quiet(climbs: Sequence[Climb]) -> str:
+    steps = [(step.kept, climb.subject, step) for climb in climbs for step in climb.steps if step.on_time]
+    if not steps:
+        return ""
+    kept, subject, step = max(steps, key=lambda each: each[0])
+    return (
+        f"Of those in time, the longest that server or load waited for a core that something else had:"
+        f" {kept:.1%} of the time ({subject}, {step.people:,})."
+    )
 
 
 def _answers(climb: Climb) -> str:
