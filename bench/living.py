@@ -87,7 +87,7 @@ class Land:
             try:
                 output = run(["taskset", "-c", LOAD_CORE, build("walkers.c", "-lm"), *map(str, options)])
             except Failed as error:
-                return Step(people, {}, str(error).rpartition(": ")[2])
+                return Step(people, {}, str(error).partition(f" {self.seconds}: ")[2] or str(error))
         step = Step(people, json.loads(output))
         figures = step.figures
         if figures["lost"] and not step.on_time:
@@ -96,8 +96,6 @@ class Land:
         checks = ("lost", "wrong", "broken", "unknown") if step.on_time else ("wrong", "broken")
         if (step.on_time or subject == OURS) and any(figures[name] for name in checks):
             raise Failed(f"{subject}, {people} people: what they see is not what is there: {output.strip()}")
-        if subject == OURS and step.on_time and figures["answers"] < 0.99 * figures["moves"]:
-            raise Failed(f"{subject}, {people} people: not every move was answered: {output.strip()}")
         return step
 
     @contextmanager

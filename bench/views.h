@@ -137,8 +137,16 @@ static void leaves(Walker *w, int who) {
 static void update(Walker *w, int busy, uint64_t at) {
     if (measuring) updates++;
     if (measuring && w->followed) looks++, seen_sum += w->seeing;
-    if (measuring && busy && w->updated_at) record(&lateness, at > w->updated_at + TICK_NS ? at - w->updated_at - TICK_NS : 0);
+    if (measuring && busy) record(&lateness, at > w->updated_at + TICK_NS ? at - w->updated_at - TICK_NS : 0);
     w->updated_at = at;
+}
+
+/* Who waits for an update longer than a tick when the measurement ends is late as well. */
+static void late_still(uint64_t at) {
+    for (Walker *w = walkers; w < walkers + count; w++) {
+        int waits = kind == COLYSEUS || ((kind == HEREABOUTS || kind == COLYSEUS_VIEWS) && w->seeing >= ENOUGH);
+        if (waits && at > w->updated_at + TICK_NS) record(&lateness, at - w->updated_at - TICK_NS);
+    }
 }
 
 /* JSON: enough of it for what these servers send */
@@ -285,7 +293,8 @@ static int untrue(void) {
         Walker *w = &walkers[i];
         if (!w->followed) continue;
         const Step *here = &w->memory[(w->steps - 1) % MEMORY];
-        int bad = 0;
+        int bad = kind == HEREABOUTS && w->answers != w->steps;
+        if (bad) complain("%s made %u steps and got %u answers", w->key, w->steps, w->answers);
         memset(in_view, 0, count);
         for (int k = 0; k < w->seeing; k++) {
             const Walker *other = &walkers[w->view[k].who];

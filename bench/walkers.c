@@ -87,10 +87,6 @@ static size_t take_head(Conn *c, uint64_t at) {
     if (!end) return 0;
     if (!holds(c->in, end - c->in, " 101 ")) die("handshake refused: %.*s", (int)(end - c->in), c->in);
     c->state = OPENING;
-    if (kind >= COLYSEUS) {
-        const char *id = strstr(paths[c - conns], "sessionId=") + 10;
-        know(c - conns, id, strlen(id));
-    }
     return end + 4 - c->in;
 }
 
@@ -158,7 +154,7 @@ static void message(Conn *c, int opcode, const char *text, size_t size, uint64_t
             send_frame(c, 2, text, 1);
         } else if (*text == 14 || *text == 15) {
             if (w->followed) patch(w, (const uint8_t *)text + 1, (const uint8_t *)end, at);
-            if (*text == 15) update(w, kind == COLYSEUS || w->seeing > ENOUGH, at);
+            if (*text == 15) update(w, kind == COLYSEUS || w->seeing >= ENOUGH, at);
             if (c->state == JOINING) is_ready(c);
         } else if (opcode == 2) {
             die("the room sent a message of kind %d", *text);
@@ -233,6 +229,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < count; i++) {
         Walker *w = &walkers[i];
         w->x = chance() * side, w->y = chance() * side, w->heading = chance() * 2 * M_PI;
+        if (kind >= COLYSEUS) { /* others may hear of somebody before that one's own handshake has ended */
+            const char *id = strstr(paths[i], "sessionId=");
+            if (!id) die("no session in %s", paths[i]);
+            know(i, id + 10, strlen(id + 10));
+        }
         w->followed = following < 0 || (long)i * following / count != (long)(i - 1) * following / count || (!i && following);
     }
 
@@ -246,10 +247,11 @@ int main(int argc, char **argv) {
     uint64_t measured_from = now();
     double load = cpu_seconds() - spun / 1e9, served = server_seconds();
     double kept = waited_seconds(server), kept_here = waited_seconds(getpid());
-    for (int i = 0; i < count; i++) walkers[i].updated_at = 0;
+    for (int i = 0; i < count; i++) walkers[i].updated_at = measured_from;
     measuring = 1;
     walk_for(seconds);
     measuring = 0;
+    late_still(now());
     double elapsed = (now() - measured_from) / 1e9;
     load = cpu_seconds() - spun / 1e9 - load, served = server_seconds() - served;
     kept = waited_seconds(server) - kept, kept_here = waited_seconds(getpid()) - kept_here;
