@@ -6,7 +6,7 @@ every tick on which something changed, and keeps what it answers until the next.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from math import floor
 from typing import Final

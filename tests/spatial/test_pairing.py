@@ -168,7 +168,7 @@ def test_a_pair_parts_later_than_it_comes_together() -> None:
 
 def test_who_is_apart_parts() -> None:
     """A pair that there was, and that may not be any more, is gone, and the places are others'."""
-    places: Places = {key: (0.0, 0.0) for key in KEYS[: PEERS + 2]}
+    places: Places = dict.fromkeys(KEYS[: PEERS + 2], (0.0, 0.0))
     pairs = pair(places, {}, (), {}, RADIUS)
     a, b = min(pairs)
     after = pair(places, both_ways({(a, b)}), pairs, {}, RADIUS)
