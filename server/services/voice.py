@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from server.broker import Broker, ToConnection
@@ -23,7 +24,7 @@ from server.protocol.limits import DEFAULT_RADIUS
 from server.settings import Settings
 from spatial.distance import distance
 from spatial.hearing import gain, pan
-from spatial.pairing import pair
+from spatial.pairing import Pair, pair
 
 if TYPE_CHECKING:
     from server.services.people import People
@@ -42,23 +43,24 @@ Seen = tuple[dict[str, tuple[float, float]], dict[str, set[str]], dict[str, int]
 
 
 class _Link:
-    """Two who are paired; `first` makes the offer."""
+    """Two who are paired, and which of them makes the offer."""
 
-    __slots__ = ("first", "id", "second")
+    __slots__ = ("id", "initiator", "pair")
 
-    def __init__(self, first: str, second: str) -> None:
+    def __init__(self, pair: Pair, initiator: str) -> None:
         self.id = new_id()
-        self.first = first
-        self.second = second
+        self.pair = pair
+        self.initiator = initiator
 
 
 class _Speaker:
     """Somebody who has joined, and the one connection that speaks for them."""
 
-    __slots__ = ("connection_id", "links", "muted", "place", "told", "until", "user_id")
+    __slots__ = ("connection_id", "links", "muted", "number", "place", "told", "until", "user_id")
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, number: int) -> None:
         self.user_id = user_id
+        self.number = number  # in the order of joining
         self.connection_id: str | None = None
         self.muted = False
         self.place: Place | None = None  # the last one known
@@ -91,6 +93,7 @@ class Voice:
         self._proximity = proximity
         self._clock = clock
         self._joined: dict[str, _Speaker] = {}
+        self._numbers = count()
         self._links: dict[str, _Link] = {}
         self._talking: set[str] = set()  # in a call, joined or not
         self._seen: dict[str, Seen] = {}  # by world, on the last tick
@@ -111,7 +114,7 @@ class Voice:
         user_id = connection.user_id
         speaker = self._joined.get(user_id)
         if speaker is None:
-            speaker = self._joined[user_id] = _Speaker(user_id)
+            speaker = self._joined[user_id] = _Speaker(user_id, next(self._numbers))
         elif speaker.connection_id not in (None, connection.id):
             self._tell(
                 speaker, {**_peers((), [link.id for link in speaker.links.values()]), "taken_over": True}
@@ -145,11 +148,12 @@ class Voice:
         """Passes a session description or a candidate on; false where its `call_id` is no link of this user's."""
         user_id = connection.user_id
         link = self._links.get(event["call_id"])
-        if link is None or user_id not in (link.first, link.second):
+        if link is None or user_id not in link.pair:
             return False
         if self._joined[user_id].connection_id != connection.id:
             raise invalid("another connection of yours holds this voice; voice_join takes it over")
-        other = self._joined[link.second if user_id == link.first else link.first]
+        a, b = link.pair
+        other = self._joined[b if user_id == a else a]
         if other.connection_id is None:
             raise ApiError("unavailable", "the other side is reconnecting", retry_after=1)
         self._tell(other, {**event, "from_user_id": user_id})
@@ -250,12 +254,13 @@ class Voice:
         return seen
 
     def _pair(self, present: Mapping[str, Place], seen: dict[str, Seen], news: _News) -> None:
-        links: dict[str, dict[tuple[str, str], _Link]] = {world_id: {} for world_id in seen}
+        links: dict[str, dict[Pair, _Link]] = {world_id: {} for world_id in seen}
         for link in list(self._links.values()):
-            if link.first in present and link.second in present:
-                world_id = present[link.first][0]
-                if world_id == present[link.second][0]:
-                    links[world_id][link.first, link.second] = link
+            a, b = link.pair
+            if a in present and b in present:
+                world_id = present[a][0]
+                if world_id == present[b][0]:
+                    links[world_id][link.pair] = link
                 else:
                     self._unlink(link, news)
         for world_id, (places, apart, taken) in seen.items():
@@ -263,15 +268,16 @@ class Voice:
                 continue
             before = links[world_id]
             pairs = pair(places, apart, before, taken, DEFAULT_RADIUS)
-            for two in before.keys() - pairs:
+            for two in sorted(before.keys() - pairs):
                 self._unlink(before[two], news)
-            for first, second in pairs - before.keys():
-                self._link(first, second, news)
+            for two in sorted(pairs - before.keys()):
+                self._link(two, news)
 
-    def _link(self, first: str, second: str, news: _News) -> None:
-        link = _Link(first, second)
+    def _link(self, two: Pair, news: _News) -> None:
+        """Whoever joined later is to offer."""
+        link = _Link(two, max(two, key=lambda user_id: self._joined[user_id].number))
         self._links[link.id] = link
-        for user_id, peer in ((first, second), (second, first)):
+        for user_id, peer in (two, two[::-1]):
             speaker = self._joined[user_id]
             speaker.links[peer] = link
             news.connect[user_id].append(self._peer(speaker, peer))
@@ -279,7 +285,7 @@ class Voice:
     def _unlink(self, link: _Link, news: _News) -> None:
         self._changed = True
         del self._links[link.id]
-        for user_id, peer in ((link.first, link.second), (link.second, link.first)):
+        for user_id, peer in (link.pair, link.pair[::-1]):
             speaker = self._joined[user_id]
             del speaker.links[peer]
             speaker.told.pop(peer, None)
@@ -303,7 +309,7 @@ class Voice:
         return {
             "user_id": peer,
             "call_id": link.id,
-            "initiator": link.first == speaker.user_id,
+            "initiator": link.initiator == speaker.user_id,
             "muted": self._joined[peer].muted,
         }
 
