@@ -131,13 +131,17 @@ class _Grid:
     def _list(self, cell: Cell, steps: int) -> bool:
         """Finds the cells around one, from so many steps on, and says whether it did: not where to look into each
         place on the grid is less work."""
-        x, y = cell[0] // _WIDTH, cell[1] // _WIDTH
-        squares = [self._squares.get((x + i, y + j), ()) for i, j in _SQUARES]
+        x, y = cell
+        squares = [self._squares.get((x // _WIDTH + i, y // _WIDTH + j), ()) for i, j in _SQUARES]
         if sum(map(len, squares)) > max(FEW, len(_HALF_RINGS[steps])):
             return False
+        due, most = self._due, STEPS + 2
         for other in chain.from_iterable(squares):
-            if other >= cell and steps <= (away := _steps(cell, other)) < len(self._due):
-                self._due[away].append((cell, other))
+            # `_steps` spelled out, since this is most of the work where people are few.
+            if other >= cell and (dx := other[0] - x) < most:
+                dy = abs(other[1] - y)
+                if steps <= (away := dx if dx > dy else dy) < most:
+                    due[away].append((cell, other))
         return True
 
     def _match(self, cell: Cell, other: Cell) -> None:

@@ -25,27 +25,29 @@ class Signals:
 
     def __init__(
         self,
-        to_voice: Callable[[Connection, Event], bool],
+        to_voice: Callable[[Connection, Event, int], bool],
         to_call: Callable[[Connection, Event], None],
     ) -> None:
-        """Both pass an event on to the other side of its `call_id`; the first says whether that was one of its own."""
+        """Both pass an event on to the other side of its `call_id`; the first is told the size in bytes of what is said,
+        and says whether it was one of its own."""
         self._to_voice = to_voice
         self._to_call = to_call
 
     def describe(self, connection: Connection, request: requests.Offer | requests.Answer) -> None:
         kind = "offer" if isinstance(request, requests.Offer) else "answer"
-        if len(request.sdp.encode()) > SDP_BYTES:
+        size = len(request.sdp.encode())
+        if size > SDP_BYTES:
             raise ApiError("too_large", f"expected a session description of {SDP_BYTES} bytes at most")
-        self._pass_on(connection, {"type": kind, "call_id": request.call_id, "sdp": request.sdp})
+        self._pass_on(connection, {"type": kind, "call_id": request.call_id, "sdp": request.sdp}, size)
 
     def candidate(self, connection: Connection, request: requests.IceCandidate) -> None:
         candidate = plain(request.candidate)
-        if candidate is not None and len(encode(candidate)) > CANDIDATE_BYTES:
+        size = len(encode(candidate)) if candidate is not None else 0
+        if size > CANDIDATE_BYTES:
             raise ApiError("too_large", f"expected a candidate of {CANDIDATE_BYTES} bytes at most")
-        self._pass_on(
-            connection, {"type": "ice_candidate", "call_id": request.call_id, "candidate": candidate}
-        )
+        event = {"type": "ice_candidate", "call_id": request.call_id, "candidate": candidate}
+        self._pass_on(connection, event, size)
 
-    def _pass_on(self, connection: Connection, event: Event) -> None:
-        if not self._to_voice(connection, event):
+    def _pass_on(self, connection: Connection, event: Event, size: int) -> None:
+        if not self._to_voice(connection, event, size):
             self._to_call(connection, event)

@@ -18,6 +18,7 @@ from server.clock import Clock
 from server.errors import ApiError, invalid
 from server.hub import Connection
 from server.ids import new_id
+from server.limits import Throttle
 from server.protocol import requests
 from server.protocol.events import VoicePeer
 from server.protocol.limits import DEFAULT_RADIUS
@@ -31,11 +32,16 @@ if TYPE_CHECKING:
     from server.services.proximity import Proximity
 
 # Pairs and gains are looked at so often: a step takes longer to be heard than this, and a thousand people who all
-# walk about cost some 30 ms each time.
+# walk about cost some 50 ms each time.
 TICK_SECONDS: Final = 0.2
 # Less than this nobody hears: of the gain 0.2 dB where it is loud, of the pan 3 degrees.
 GAIN_STEP: Final = 0.02
 PAN_STEP: Final = 0.05
+# What one may say to another, over all their links: an offer of the largest, its answer and candidates, and then as
+# a renegotiation wants. Six at once fill less than the buffer of one who reads slowly.
+SIGNAL_BURST: Final = 98_304.0  # bytes
+SIGNAL_RATE: Final = 8_192.0  # bytes a second
+ENVELOPE: Final = 256  # bytes around what is said
 
 Place = tuple[str, float, float]  # world, x, y
 # A world as the pairs depend on it: the places, the blocks among those in them, and the peers held by those away.
@@ -78,7 +84,7 @@ class _News:
         self.disconnect: dict[str, list[str]] = defaultdict(list)
 
     def users(self) -> list[str]:
-        return list(self.connect | self.disconnect)
+        return list({**self.connect, **self.disconnect})
 
 
 class Voice:
@@ -94,6 +100,7 @@ class Voice:
         self._clock = clock
         self._joined: dict[str, _Speaker] = {}
         self._numbers = count()
+        self._said = Throttle(SIGNAL_RATE, SIGNAL_BURST) if settings.rate_limits else None
         self._links: dict[str, _Link] = {}
         self._talking: set[str] = set()  # in a call, joined or not
         self._seen: dict[str, Seen] = {}  # by world, on the last tick
@@ -131,7 +138,10 @@ class Voice:
         ended: list[str] = []
         if speaker is not None and speaker.connection_id in (None, connection.id):
             ended = [link.id for link in speaker.links.values()]
-            self._end(speaker)
+            news = _News()
+            self._unlink_all(speaker, news)
+            del self._joined[speaker.user_id]
+            self._tell_news(news)
         connection.answer(_peers((), ended), request.ref)
 
     def mute(self, connection: Connection, request: requests.VoiceMute) -> None:
@@ -144,8 +154,9 @@ class Voice:
         for peer in speaker.links:
             self._tell(self._joined[peer], event)
 
-    def relay(self, connection: Connection, event: dict[str, Any]) -> bool:
-        """Passes a session description or a candidate on; false where its `call_id` is no link of this user's."""
+    def relay(self, connection: Connection, event: dict[str, Any], size: int) -> bool:
+        """Passes a session description or a candidate of so many bytes on; false where its `call_id` is no link of
+        this user's."""
         user_id = connection.user_id
         link = self._links.get(event["call_id"])
         if link is None or user_id not in link.pair:
@@ -156,6 +167,10 @@ class Voice:
         other = self._joined[b if user_id == a else a]
         if other.connection_id is None:
             raise ApiError("unavailable", "the other side is reconnecting", retry_after=1)
+        if self._said:
+            key, now = f"{user_id} {other.user_id}", self._clock.monotonic()
+            if wait := self._said.take(key, now, size + ENVELOPE):
+                raise ApiError("rate_limited", "too much for one to be told", retry_after=round(wait, 3))
         self._tell(other, {**event, "from_user_id": user_id})
         return True
 
@@ -254,6 +269,7 @@ class Voice:
         return seen
 
     def _pair(self, present: Mapping[str, Place], seen: dict[str, Seen], news: _News) -> None:
+        everywhere = self._changed
         links: dict[str, dict[Pair, _Link]] = {world_id: {} for world_id in seen}
         for link in list(self._links.values()):
             a, b = link.pair
@@ -264,7 +280,7 @@ class Voice:
                 else:
                     self._unlink(link, news)
         for world_id, (places, apart, taken) in seen.items():
-            if not self._changed and seen[world_id] == self._seen.get(world_id):
+            if not everywhere and seen[world_id] == self._seen.get(world_id):
                 continue
             before = links[world_id]
             pairs = pair(places, apart, before, taken, DEFAULT_RADIUS)
@@ -294,13 +310,6 @@ class Voice:
     def _unlink_all(self, speaker: _Speaker, news: _News) -> None:
         for link in list(speaker.links.values()):
             self._unlink(link, news)
-
-    def _end(self, speaker: _Speaker) -> None:
-        """Somebody leaves: their peers are told."""
-        news = _News()
-        self._unlink_all(speaker, news)
-        del self._joined[speaker.user_id]
-        self._tell_news(news)
 
     # What is told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Hashable
 from typing import Any
 from unittest.mock import patch
@@ -11,6 +12,7 @@ import pytest
 
 from handlers.socket import SocketConnection
 from server.services import voice as voice_service
+from server.settings import Settings
 from spatial.hearing import gain, pan
 from spatial.pairing import PEERS
 from tests.harness import Person, Server, Socket
@@ -392,6 +394,30 @@ async def test_the_sizes_of_what_is_passed_on(server: Server) -> None:
     long = {"candidate": "x" * 2048}
     await ann.signal.refused("too_large", type="ice_candidate", call_id=call_id, candidate=long)
     await bob.signal.quiet("offer", "ice_candidate")
+
+
+async def test_six_peers_do_not_drown_the_one_they_talk_to(new_server: NewServer) -> None:
+    """What each may say at once is less than a sixth of what may wait for a slow reader; beginning anew brings no more."""
+    async with new_server(rate_limits=True) as server:
+        ann, bob, call_id = await two(server)
+        (wit,) = await speakers(server, 2)
+        other = await wit.meets(bob)
+        for _ in range(2):
+            for _ in range(5):
+                await ann.signal.send(type="offer", call_id=call_id, sdp="x" * 32_768)
+            await ann.signal.ask("pong", type="ping")
+            refused = ann.signal.taken("error")
+            assert {error["code"] for error in refused} == {"rate_limited"}
+            assert all(error["retry_after"] > 0 for error in refused)
+            await ann.signal.send(type="voice_leave")
+            await ann.join()
+            call_id = (await ann.meets(bob))["call_id"]
+        await bob.signal.ask("pong", type="ping")
+        said_to_bob = [event for event in bob.signal.events if event.get("from_user_id") == ann.id]
+        size = sum(len(json.dumps(event)) for event in said_to_bob)
+        assert 32_768 < size < Settings().buffer_bytes / PEERS
+        await wit.signal.send(type="offer", call_id=other["call_id"], sdp="x" * 32_768)
+        await bob.signal.next("offer", from_user_id=wit.id)
 
 
 # Lost connections
