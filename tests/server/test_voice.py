@@ -461,6 +461,19 @@ async def test_who_does_not_come_back_is_dropped(server: Server) -> None:
     assert (await bob.meets(ann))["muted"] is False
 
 
+async def test_who_is_away_keeps_a_place_with_each_peer(server: Server) -> None:
+    """Seven on one spot have six peers each, also while one is away; a newcomer gets the places when their time is over."""
+    those = await speakers(server, *[0.0] * 7)
+    await ticks(server)
+    assert server.app.node.voice.link_count == 21
+    await those[0].signal.close()
+    (newcomer,) = await speakers(server, 0)
+    await unpaired(server, newcomer)
+    server.clock.advance(server.settings.rejoin_seconds)
+    for speaker in those[1:]:
+        assert (await newcomer.meets(speaker))["user_id"] == speaker.id
+
+
 async def test_a_network_that_comes_back_finds_its_links(server: Server) -> None:
     """The position goes with the chat socket, the links wait for it too."""
     ann, bob, call_id = await two(server)
