@@ -271,14 +271,10 @@ class Voice:
     def _pair(self, present: Mapping[str, Place], seen: dict[str, Seen], news: _News) -> None:
         everywhere = self._changed
         links: dict[str, dict[Pair, _Link]] = {world_id: {} for world_id in seen}
-        for link in list(self._links.values()):
+        for link in self._links.values():
             a, b = link.pair
-            if a in present and b in present:
-                world_id = present[a][0]
-                if world_id == present[b][0]:
-                    links[world_id][link.pair] = link
-                else:
-                    self._unlink(link, news)
+            if a in present and b in present:  # perhaps in another world, and then in no pair of this one
+                links[present[a][0]][link.pair] = link
         for world_id, (places, apart, taken) in seen.items():
             if not everywhere and seen[world_id] == self._seen.get(world_id):
                 continue

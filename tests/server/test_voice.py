@@ -662,6 +662,9 @@ async def test_gains_come_again_to_who_comes_back(server: Server) -> None:
     await bob.signal.next("voice_gains")
     await ticks(server)
     await bob.signal.quiet("voice_gains")
+    await bob.signal.ask("voice_peers", type="voice_leave")
+    await bob.join()
+    assert await ann.signal.next("voice_gains") == told
 
 
 # What an operator sees

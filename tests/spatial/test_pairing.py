@@ -25,6 +25,11 @@ NEARBY = st.one_of(
 )
 CROWDS = st.dictionaries(st.sampled_from(KEYS), st.tuples(NEARBY, NEARBY), max_size=24)
 PAIRS = st.sets(st.tuples(st.sampled_from(KEYS), st.sampled_from(KEYS)).filter(lambda two: two[0] < two[1]))
+# More than have a place: of those nearly as near some are taken and some are not.
+PACKED = st.dictionaries(
+    st.sampled_from(KEYS[:12]), st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=9, max_size=12
+)
+TOO_MANY = st.sets(st.sampled_from(list(combinations(KEYS[:10], 2))), min_size=35)
 BLOCKS = st.sets(
     st.tuples(st.sampled_from(KEYS), st.sampled_from(KEYS)).filter(lambda two: two[0] < two[1]), max_size=20
 )
@@ -95,7 +100,13 @@ def test_the_ways_to_look_around_agree(
         follows_the_rule(places, blocks, before, taken, pairs)
 
 
-@given(places=CROWDS, blocks=BLOCKS, before=PAIRS, taken=TAKEN, order=st.randoms(use_true_random=False))
+@given(
+    places=st.one_of(CROWDS, PACKED),
+    blocks=BLOCKS,
+    before=st.one_of(PAIRS, TOO_MANY),
+    taken=TAKEN,
+    order=st.randoms(use_true_random=False),
+)
 @settings(deadline=None)
 def test_the_same_gives_the_same(
     places: Places, blocks: set[Pair], before: set[Pair], taken: dict[str, int], order: object
@@ -109,7 +120,7 @@ def test_the_same_gives_the_same(
     assert pair(places, apart, pairs, taken, RADIUS) == pairs
 
 
-@given(places=CROWDS, data=st.data())
+@given(places=st.one_of(CROWDS, PACKED), data=st.data())
 @settings(deadline=None)
 def test_those_who_hardly_move_stay_together(places: Places, data: st.DataObject) -> None:
     """However often everybody takes less than a step from where they stand, nobody changes partners."""
@@ -120,7 +131,7 @@ def test_those_who_hardly_move_stay_together(places: Places, data: st.DataObject
         assert pairs == first
 
 
-@given(places=CROWDS, before=PAIRS, data=st.data())
+@given(places=st.one_of(CROWDS, PACKED), before=PAIRS, data=st.data())
 @settings(deadline=None)
 def test_swaying_to_and_fro_comes_to_rest(places: Places, before: set[Pair], data: st.DataObject) -> None:
     """Also at the edge of the radius, and after whatever was before: two states alternate, the pairs do not."""
