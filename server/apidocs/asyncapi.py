@@ -65,6 +65,9 @@ SIGNAL: Final = (
     Exchange(requests.Offer, (), ("not_found",)),
     Exchange(requests.Answer, (), ("not_found",)),
     Exchange(requests.IceCandidate, (), ("not_found", "too_large")),
+    Exchange(requests.VoiceJoin, (events.VoicePeers,)),
+    Exchange(requests.VoiceLeave, (events.VoicePeers,)),
+    Exchange(requests.VoiceMute, (events.VoiceMuted,), ("not_joined",)),
     *BOTH,
 )
 CHANNELS: Final = (
@@ -80,7 +83,7 @@ CHANNELS: Final = (
         "signal",
         "/webrtc/signal",
         "Signaling socket",
-        "Ringing, answering and hanging up, and what two browsers tell each other before media flows between them.",
+        "Calls, voice in earshot, and what two browsers tell each other before media flows between them.",
         SIGNAL,
         events.SIGNAL_EVENTS,
     ),

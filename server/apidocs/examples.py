@@ -39,10 +39,12 @@ BY_NAME: Final[dict[str, Any]] = {
     "content": "Meet me by the fountain?",
     "credential": "0o2pQ1yyT3Ff0Ew7cH5mB1Zq0n8=",
     "deleted": [DELETED],
+    "disconnect": [],
     "display_name": "Bob",
     "duration_seconds": 184.2,
     "expires_in": 900,
     "from_user_id": ANN,
+    "gains": [[BOB, 0.64, -0.6]],
     "heartbeat_seconds": 30.0,
     "height": 15.0,
     "invited_ids": [BOB],
@@ -92,7 +94,7 @@ IDS: Final = {
 }
 
 # What would contradict the rest of its example, where it may be left out.
-OMITTED: Final = {"retry_after", "room_id", "next_after", "member_count"}
+OMITTED: Final = {"retry_after", "room_id", "next_after", "member_count", "taken_over"}
 
 
 def example(schema: Schema, named: dict[str, Schema], field: str = "", owner: str = "") -> Any:

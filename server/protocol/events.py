@@ -357,11 +357,47 @@ class IceCandidateEvent(TypedDict):
     from_user_id: str
 
 
+class VoicePeer(TypedDict):
+    """Somebody to talk with: by this `call_id`, `offer`, `answer` and `ice_candidate` go to and fro. The initiator offers."""
+
+    user_id: str
+    call_id: str
+    initiator: bool
+    muted: bool
+
+
+class VoicePeers(TypedDict):
+    """Who is within earshot now to talk with, and who no longer. As an answer: all with whom there is a connection, and
+    none after leaving. With `taken_over`, another connection of the user has the voice now."""
+
+    type: Literal["voice_peers"]
+    connect: list[VoicePeer]
+    disconnect: list[str]
+    taken_over: NotRequired[bool]
+    ref: NotRequired[str]
+
+
+class VoiceMuted(TypedDict):
+    """Somebody whom one talks with (or, as an answer, oneself) has turned the microphone off, or on again."""
+
+    type: Literal["voice_muted"]
+    user_id: str
+    muted: bool
+    ref: NotRequired[str]
+
+
+class VoiceGains(TypedDict):
+    """How loud (0 to 1), and how far to the left or right (-1 to 1), everybody is whom one talks with."""
+
+    type: Literal["voice_gains"]
+    gains: list[tuple[str, float, float]]
+
+
 CHAT_EVENTS = (
     Connected, JoinedRoom, Resumed, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
     LocationUpdated, NearbyUsers, NearbySnapshot, NearbyUpdate, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
 )  # fmt: skip
 SIGNAL_EVENTS = (
     Connected, CallInitiated, IncomingCall, CallAccepted, CallStarted, CallRejected, CallEnded, CallRejoined,
-    PeerReconnecting, PeerReconnected, OfferEvent, AnswerEvent, IceCandidateEvent, Pong, TokenRenewed, Error,
+    PeerReconnecting, PeerReconnected, OfferEvent, AnswerEvent, IceCandidateEvent, VoicePeers, VoiceMuted, VoiceGains, Pong, TokenRenewed, Error,
 )  # fmt: skip

@@ -163,6 +163,20 @@ class IceCandidate(Request, tag="ice_candidate"):
     candidate: Candidate | None
 
 
+class VoiceJoin(Request, tag="voice_join"):
+    """Talk with those within earshot, on this connection; it takes the place of another one of the user."""
+
+
+class VoiceLeave(Request, tag="voice_leave"):
+    """Do so no more. Succeeds also where one had not joined."""
+
+
+class VoiceMute(Request, tag="voice_mute"):
+    """Tell those whom one talks with that one's microphone is off, or on again."""
+
+    muted: bool
+
+
 ChatRequest = (
     JoinRoom
     | LeaveRoom
@@ -185,6 +199,9 @@ SignalRequest = (
     | Offer
     | Answer
     | IceCandidate
+    | VoiceJoin
+    | VoiceLeave
+    | VoiceMute
     | Ping
     | RenewToken
 )

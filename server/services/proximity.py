@@ -163,6 +163,12 @@ class Proximity:
         near = {key for key, *_ in standing.index.around(user_id, DEFAULT_RADIUS)}
         return near - person.hidden_from.keys()
 
+    def place(self, user_id: str) -> tuple[str, float, float] | None:
+        """World and coordinates of a user as others may know them; None without a position."""
+        standing = self._standing.get(user_id)
+        here = standing.index.get(user_id) if standing else None
+        return (standing.world_id, *here) if standing and here else None
+
     def distance(self, a: str, b: str) -> float | None:
         """Between two users as each may know it of the other; both need a position in one world."""
         one, other = self._standing.get(a), self._standing.get(b)

@@ -437,6 +437,43 @@ async def test_a_superseded_connection_says_nothing(server: Server, browse) -> N
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_voice_outlives_a_connection(server: Server, browse) -> None:
+    """Each link is told once and ends once; those that another device has left are made anew."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    for person in (ann, bob):
+        await (await person.chat()).ask("location_updated", type="update_location", x=0, y=0)
+    his, phone = await bob.signal(), await ann.signal()
+    for socket in (his, phone):
+        await socket.ask("voice_peers", type="voice_join")
+    left = (await phone.next("voice_peers"))["connect"][0]["call_id"]
+    async with browse(server) as browser:
+        client = await client_of(browser, ann)
+        await client.run(
+            "const { signal } = here; signal.on('voice_peers', (event) => (told.voice ??= []).push(event)); "
+            "await signal.joinVoice()"
+        )
+        await client.until("told.voice?.length === 1")
+        [event] = await client.run("return told.voice")
+        [peer] = event["connect"]
+        assert peer["call_id"] != left and event["disconnect"] == []
+        await client.run("await here.signal.muteVoice(true)")
+        assert (await his.next("voice_muted"))["muted"] is True
+        await client.run(
+            "const { signal } = here; const back = new Promise((told) => signal.on('voice_gains', told)); "
+            "signal.restart(); await back; signal.notify('offer', { call_id: given, sdp: 'v=0' })",
+            peer["call_id"],
+        )
+        await his.next("offer", call_id=peer["call_id"], from_user_id=ann.id)
+        assert await client.run("return told.voice.length") == 1
+        await his.ask("voice_peers", type="voice_leave")
+        await client.until("told.voice.length === 2 && here.signal.voice.size === 0")
+        await his.ask("voice_peers", type="voice_join")
+        await client.until("told.voice.length === 3")
+        await client.run("await here.signal.leaveVoice()")
+        assert await client.run("return [told.voice.length, here.signal.voice]") == [4, None]
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_tokens_are_renewed(server: Server, browse) -> None:
     """Before its token ends a connection tells the server a new one, each time, and stays."""
     async with browse(server) as browser:

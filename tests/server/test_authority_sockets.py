@@ -60,6 +60,9 @@ SIGNAL: dict[str, Row] = {
     "offer": Row(about="call", fields={"sdp": "v=0"}, answer=None),
     "answer": Row(about="call", fields={"sdp": "v=0"}, answer=None, who="callee"),
     "ice_candidate": Row(about="call", fields={"candidate": None}, answer=None),
+    "voice_join": Row(about="oneself", answer="voice_peers"),
+    "voice_mute": Row(about="oneself", fields={"muted": True}, answer="voice_muted"),
+    "voice_leave": Row(about="oneself", answer="voice_peers"),
     "ping": Row(about="oneself", answer="pong"),
     "renew_token": Row(about="oneself", fields={"access_token": "own"}, answer="token_renewed"),
 }

@@ -118,6 +118,8 @@ class Hidden:
             chat, signal = await person.chat(*rooms), await person.signal()
             self.sockets += [chat, signal]
             await chat.ask("resumed", type="resume", rooms=[{"room_id": self.land, "after_seq": 0}])
+            await signal.ask("voice_peers", type="voice_join")
+            await signal.ask("voice_muted", type="voice_mute", muted=True)
             await self._stand(chat, 3, 4)
 
     async def wander(self) -> None:
@@ -183,6 +185,7 @@ async def story(server: Server, how: How) -> Observer:
     await hidden.wander()
     wits = await a_witness(observer, hidden, wit, group=group, shared=shared, land=land, bob=bob)
     await calls(observer, hidden, wit)
+    await voice(observer, hidden, wit)
     if how in ("absent", "invisible", "visible"):  # who are seen in the room belong to its crowd
         await a_crowd(observer, hidden, wits, crowd, land)
     await hidden.depart()
@@ -336,6 +339,26 @@ async def calls(observer: Observer, hidden: Hidden, wit: Person) -> None:
     await signal.came(type="incoming_call")
     await wits.close()
     await observer.step("calls")
+
+
+async def voice(observer: Observer, hidden: Hidden, wit: Person) -> None:
+    """Those in earshot who have joined are paired with each other, and with nobody who is hidden."""
+    wits, signal = await wit.signal(), observer.signal
+    await observer.ask(signal, type="voice_join")
+    await hidden.wander()
+    await observer.step("voice, alone")
+    await wits.ask("voice_peers", type="voice_join")
+    await signal.came(type="voice_gains")
+    await observer.step("voice, with the witness")
+    await hidden.wander()
+    await wits.ask("voice_muted", type="voice_mute", muted=True)
+    await signal.came(type="voice_muted")
+    await observer.ask(signal, type="voice_mute", muted=True)
+    await wits.ask("voice_peers", type="voice_leave")
+    await signal.came(type="voice_peers")
+    await observer.ask(signal, type="voice_leave")
+    await wits.close()
+    await observer.step("voice, to its end")
 
 
 async def a_crowd(observer: Observer, hidden: Hidden, wits: Socket, crowd: list[Person], land: str) -> None:
