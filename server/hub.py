@@ -24,6 +24,7 @@ class Connection(ABC):
         "closed",
         "expires_at",
         "heard_at",
+        "hears_after",
         "id",
         "login_id",
         "rooms",
@@ -40,6 +41,8 @@ class Connection(ABC):
         self.rooms: set[str] = set()
         # The `seq` from which on it gets, or has got, every message of a room.
         self.since: dict[str, int] = {}
+        # The speech after which it gets, or has got, all that its user says and hears.
+        self.hears_after = ""
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property

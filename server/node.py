@@ -32,6 +32,7 @@ from server.services.renewal import Renewal
 from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
+from server.services.speech import Speaking
 from server.services.tokens import Claims, Tokens
 from server.settings import Settings
 from storage.store import Store
@@ -101,9 +102,19 @@ class Node:
             self.people,
             store.writer,
             store.deletions,
+            store.speech,
             buffer_bytes=settings.buffer_bytes,
         )
         self.proximity = Proximity(settings, self.lands, self.people, clock)
+        self.speaking = Speaking(
+            store.speech,
+            store.speech_writer,
+            self.proximity,
+            self.people,
+            chat_broker,
+            clock,
+            self.metrics,
+        )
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -131,7 +142,9 @@ class Node:
         def dispatcher(table: Table, union: Any) -> Dispatcher:
             return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
-        chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
+        chat_rows = chat_table(
+            self.rooms, resuming, self.sessions, self.messages, self.speaking, self.proximity, renewal
+        )
         self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)
         self.signal_dispatcher = dispatcher(signal_table(self.calls, renewal), requests.SignalRequest)
         self._measure()
@@ -185,6 +198,7 @@ class Node:
         gauge("rooms", "Rooms with somebody in them", lambda: self.chat.room_count)
         gauge("positions", "Users with a position", lambda: len(self.proximity))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
+        gauge("speech_pending", "Speech that waits for its commit", lambda: self.store.speech_writer.pending)
         gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
         gauge("recent_bytes", "Messages held in memory", lambda: self.recent.size)
         gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])

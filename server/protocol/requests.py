@@ -39,11 +39,17 @@ class Missed(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Resume(Request, tag="resume"):
-    """After a lost connection: join these rooms and be sent what was missed. No room is named twice."""
+    """After a lost connection: join these rooms and be sent what was missed. No room is named twice.
 
-    rooms: Annotated[list[Missed], Meta(min_length=1, max_length=200)]
+    With `speech_after`, the id of the last speech that one has, so is the speech that was missed; there may be no rooms then.
+    """
+
+    rooms: Annotated[list[Missed], Meta(max_length=200)]
+    speech_after: L.SpeechId | None = None
 
     def __post_init__(self) -> None:
+        if not self.rooms and self.speech_after is None:
+            raise ValueError("expected a room or `speech_after`, got neither")
         if len({room.room_id for room in self.rooms}) < len(self.rooms):
             raise ValueError("a room is named twice")
 
@@ -52,6 +58,13 @@ class SendMessage(Request, tag="send_message"):
     """Say something in a room. Sending again with the same `client_id` is harmless."""
 
     room_id: L.Id
+    content: L.Content
+    client_id: L.ClientId | None = None
+
+
+class Say(Request, tag="say"):
+    """Say something to everyone within earshot, the nearest 200. Sending again with the same `client_id` is harmless."""
+
     content: L.Content
     client_id: L.ClientId | None = None
 
@@ -154,7 +167,7 @@ class IceCandidate(Request, tag="ice_candidate"):
 
 
 ChatRequest = (
-    JoinRoom | LeaveRoom | Resume | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken
+    JoinRoom | LeaveRoom | Resume | SendMessage | Say | Typing | MarkRead | UpdateLocation | Ping | RenewToken
 )
 SignalRequest = (
     CallInitiate
