@@ -55,6 +55,12 @@ class SpeechHistory:
                 await self._speech.count_documents(_heard(user_id, above=after, upto=upto), limit=most)
             )
 
+    async def newest_heard(self, user_id: str, upto: str) -> str | None:
+        """The id of the last that somebody said or heard, up to an id."""
+        async with self._database.operation("speech.newest"):
+            newest = await self._speech.find_one(_heard(user_id, upto=upto), {"_id": 1}, sort=[("_id", -1)])
+        return newest["_id"] if newest else None
+
     async def newest_id(self) -> str:
         """Of all that was said by anybody; empty if nothing was."""
         async with self._database.operation("speech.newest"):

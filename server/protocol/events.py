@@ -128,7 +128,7 @@ class Speech(SpeechShape):
 
 
 class SpeechResumed(TypedDict):
-    """The speech that was missed has been sent: `last_id` is the newest of it, null if there was none.
+    """The speech that was missed has been sent, up to `last_id`; null, if there never was any. What is above it comes live.
 
     With `complete: false` nothing was sent, as too much was missed.
     """

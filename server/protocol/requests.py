@@ -41,14 +41,15 @@ class Missed(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Resume(Request, tag="resume"):
     """After a lost connection: join these rooms and be sent what was missed. No room is named twice.
 
-    With `speech_after`, the id of the last speech that one has, so is the speech that was missed; there may be no rooms then.
+    With `speech_after`, the id of the last speech that one has, so is the speech that was missed; null, where one has
+    none, asks for the id to begin with, and replays nothing. There may be no rooms then.
     """
 
     rooms: Annotated[list[Missed], Meta(max_length=200)]
-    speech_after: L.SpeechId | None = None
+    speech_after: L.SpeechId | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
-        if not self.rooms and self.speech_after is None:
+        if not self.rooms and self.speech_after is UNSET:
             raise ValueError("expected a room or `speech_after`, got neither")
         if len({room.room_id for room in self.rooms}) < len(self.rooms):
             raise ValueError("a room is named twice")

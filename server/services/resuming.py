@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import UNSET
+
 from server.codec import encode
 from server.errors import ApiError, not_found
 from server.frames import text_frame
@@ -67,7 +69,7 @@ class Resuming:
                 refused = error if isinstance(error, ApiError) else not_found("room")
                 event = {"type": "error", "code": refused.code, "message": refused.message}
                 connection.answer({**event, "room_id": room.room_id}, request.ref)
-        if request.speech_after is not None:
+        if request.speech_after is not UNSET:
             await self._resume_speech(connection, request.speech_after, request.ref)
 
     async def _resume(self, connection: Connection, room: requests.Missed, ref: str | None) -> None:
@@ -88,37 +90,36 @@ class Resuming:
         if complete:
             connection.since[room_id] = min(after + 1, connection.since.get(room_id, after + 1))
 
-    async def _resume_speech(self, connection: Connection, after: str, ref: str | None) -> None:
+    async def _resume_speech(self, connection: Connection, after: str | None, ref: str | None) -> None:
         """What was missed ends where the connection began to hear, so nothing that is said meanwhile is in it."""
         user_id, upto = connection.user_id, connection.hears_after
-        last = None
-        missed = 0
-        if after < upto:
+        last, complete = after, True
+        if after is None:
+            last = await self._speech.newest_heard(user_id, upto)
+        elif after < upto:
             missed = await self._speech.count(user_id, after=after, upto=upto, most=MOST_MISSED + 1)
-        complete = missed <= MOST_MISSED
-        if complete:
-            last = await self._replay_speech(connection, after)
-            connection.hears_after = min(after, upto)
-        event = {"type": "speech_resumed", "last_id": last, "complete": complete}
-        connection.answer(event, ref)
+            complete = missed <= MOST_MISSED
+            if complete:
+                last = await self._replay_speech(connection, after)
+                connection.hears_after = after
+        connection.answer({"type": "speech_resumed", "last_id": last, "complete": complete}, ref)
 
-    async def _replay_speech(self, connection: Connection, after: str) -> str | None:
+    async def _replay_speech(self, connection: Connection, after: str) -> str:
         """The id of the last that there was."""
-        last = None
-        while after < connection.hears_after and not connection.closed:
+        while not connection.closed:
             page = await self._speech.missed(
                 connection.user_id, after=after, upto=connection.hears_after, limit=REPLAY_PAGE
             )
             senders = await self._people.known({speech.sender_id for speech in page})
             for speech in page:
                 await self._keep_pace(connection)
-                after = last = speech.id
+                after = speech.id
                 if speech.content is not None:
                     event = {"type": "speech", **heard_shape(speech, senders)}
                     connection.send(text_frame(encode(event)))
             if len(page) < REPLAY_PAGE:
                 break
-        return last
+        return after
 
     async def _keep_pace(self, connection: Connection) -> None:
         """A slow reader is waited for."""
