@@ -7,7 +7,7 @@ together; who said it when, and who could hear it, is not: that is what it is fo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from storage.driver import Database, Document
 from storage.errors import Tampered
 from storage.records import Speech
 from storage.speech_keys import SpeechKeys, day_of
+from storage.together import Together
 
 log = logging.getLogger("hereabouts.storage.speech")
 
@@ -38,7 +39,9 @@ class SpeechHistory:
     def __init__(self, database: Database, keys: SpeechKeys) -> None:
         self._database = database
         self._speech = database["speech"]
+        self._users = database["users"]
         self._keys = keys
+        self._newest = Together(self._read_newest)
 
     async def page(self, user_id: str, *, before: str | None = None, limit: int) -> list[Speech]:
         """What somebody said or heard, newest first, below the id `before`."""
@@ -56,14 +59,34 @@ class SpeechHistory:
             )
 
     async def newest_heard(self, user_id: str, upto: str) -> str | None:
-        """The id of the last that somebody said or heard, up to an id."""
+        """The id of the last that somebody said or heard, up to an id; read together with what others ask for."""
+        newest = await self._newest.get(user_id)
+        if newest is None or newest <= upto:
+            return newest
+        async with self._database.operation("speech.newest"):  # more was said meanwhile
+            found = await self._speech.find_one(_heard(user_id, upto=upto), {"_id": 1}, sort=[("_id", -1)])
+        return found["_id"] if found else None
+
+    async def _read_newest(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        newest = {
+            "from": "speech",
+            "localField": "_id",
+            "foreignField": "listeners",
+            "pipeline": [{"$sort": {"_id": -1}}, {"$limit": 1}, {"$project": {"_id": 1}}],
+            "as": "newest",
+        }
+        of_users = [
+            {"$match": {"_id": {"$in": list(user_ids)}}},
+            {"$project": {"_id": 1}},
+            {"$lookup": newest},
+        ]
         async with self._database.operation("speech.newest"):
-            newest = await self._speech.find_one(_heard(user_id, upto=upto), {"_id": 1}, sort=[("_id", -1)])
-        return newest["_id"] if newest else None
+            found = await self._users.aggregate(of_users).to_list(None)
+        return {user["_id"]: user["newest"][0]["_id"] for user in found if user["newest"]}
 
     async def newest_id(self) -> str:
         """Of all that was said by anybody; empty if nothing was."""
-        async with self._database.operation("speech.newest"):
+        async with self._database.operation("speech.head"):
             newest = await self._speech.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         return newest["_id"] if newest else ""
 

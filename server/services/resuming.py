@@ -94,9 +94,12 @@ class Resuming:
         """What was missed ends where the connection began to hear, so nothing that is said meanwhile is in it."""
         user_id, upto = connection.user_id, connection.hears_after
         last, complete = after, True
+        newest = None
+        if after is None or after < upto:
+            newest = await self._speech.newest_heard(user_id, upto)
         if after is None:
-            last = await self._speech.newest_heard(user_id, upto)
-        elif after < upto:
+            last = newest
+        elif newest is not None and newest > after:
             missed = await self._speech.count(user_id, after=after, upto=upto, most=MOST_MISSED + 1)
             complete = missed <= MOST_MISSED
             if complete:

@@ -12,8 +12,10 @@ import pytest
 from server.clock import DAY_MS
 from server.services import proximity, resuming
 from server.services.retention import purge
+from storage import speech_writer
 from storage.errors import Unavailable
 from tests.harness import Person, Server, Socket
+from tests.server.cast import operations
 
 
 async def stand(socket: Socket, x: float = 0, y: float = 0, **more: Any) -> None:
@@ -401,8 +403,16 @@ async def test_who_has_missed_too_much_is_told_so(
     await his.next("speech", content="and on")
 
 
-async def test_no_gap_and_no_double_whatever_is_said_meanwhile(server: Server) -> None:
-    """Devices that come and go for as long as several people speak each hear everything once, and in order."""
+@pytest.mark.parametrize("outages", [False, True])
+async def test_no_gap_and_no_double_whatever_is_said_meanwhile(
+    outages: bool, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Devices that come and go for as long as several people speak each hear everything once, and in order.
+
+    Also where the database takes some and does not say so, or says that it failed and did.
+    """
+    if outages:
+        make_unreliable(server, monkeypatch)
     ann, bob = await server.people(2)
     speakers = [await at(person) for person in await server.people(3)]
     keeper = await at(bob)  # so that his place does not go with the others
@@ -442,6 +452,46 @@ async def test_no_gap_and_no_double_whatever_is_said_meanwhile(server: Server) -
     assert len(everything) == 360
     assert devices == [everything] * 3
     assert [event["id"] for event in keeper.taken("speech")] == everything
+
+
+def make_unreliable(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third commit fails before it, after it, or in the middle of it."""
+    rng = random.Random(6)
+    insert = server.store.speech_writer._insert
+
+    async def unreliable(documents: Any) -> set[str]:
+        if rng.random() < 0.33:
+            part = rng.choice([[], documents, documents[: len(documents) // 2]])
+            if part:
+                await insert(part)
+            raise Unavailable("nobody knows")
+        return await insert(documents)
+
+    monkeypatch.setattr(server.store.speech_writer, "_insert", unreliable)
+    monkeypatch.setattr(speech_writer, "_AGAIN_SECONDS", 0.01)
+
+
+async def test_many_who_come_back_are_one_reading(server: Server) -> None:
+    """Of those who missed nothing it is known together; who did has a page read."""
+    people = await server.people(60)
+    hers = await at(people[0])
+    far = [await at(person, 100) for person in people[1:]]
+    said = await say(hers, "to nobody")
+    for socket in far:
+        await socket.close()
+    one = await at(people[1])
+    await say(hers, "still to nobody")
+    await say(one, "to oneself")
+    with operations(server) as done:
+        sockets = await asyncio.gather(*(person.chat() for person in people[1:]))
+        done.clear()
+        await asyncio.gather(
+            *(socket.send(type="resume", rooms=[], speech_after=said["id"]) for socket in sockets)
+        )
+        answers = [await socket.next("speech_resumed") for socket in sockets]
+        assert len(done) < 10, done
+    missed = [bool(answer["last_id"] != said["id"]) for answer in answers]
+    assert missed == [True] + [False] * 58
 
 
 async def test_a_slow_reader_is_replayed_as_fast_as_it_reads(new_server: Callable[..., Server]) -> None:
