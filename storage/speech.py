@@ -23,7 +23,7 @@ from storage.together import Together
 
 log = logging.getLogger("hereabouts.storage.speech")
 
-_PURGED_AT_ONCE = 1_000
+_PURGED_AT_ONCE = 100  # each is in an index once for each who heard it
 
 
 @dataclass(frozen=True, slots=True)
