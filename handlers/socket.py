@@ -48,6 +48,7 @@ def chat_endpoint(node: Node) -> Endpoint:
     """`WS /ws/connect`."""
 
     async def arrived(connection: Connection) -> None:
+        node.speaking.arrived(connection)
         node.presence.arrived(connection)
 
     def departed(connection: Connection) -> None:

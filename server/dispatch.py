@@ -30,6 +30,7 @@ from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
 from server.services.signals import Signals
+from server.services.speech import Speaking
 from server.services.voice import Voice
 from server.settings import Settings
 from storage.errors import SessionGone, StorageError
@@ -67,6 +68,7 @@ def chat_table(
     resuming: Resuming,
     sessions: Sessions,
     messages: Messages,
+    speaking: Speaking,
     proximity: Proximity,
     nearby: Nearby,
     renewal: Renewal,
@@ -77,6 +79,8 @@ def chat_table(
         # Seldom more than one a connection; of 200 rooms the most work there is.
         requests.Resume: Row(resuming.resume, 20, patient=True),
         requests.SendMessage: Row(messages.send, 2),
+        # Up to 200 listeners are looked for, stored with it, and told each for themselves.
+        requests.Say: Row(speaking.say, 5),
         requests.Typing: Row(rooms.typing),
         requests.MarkRead: Row(sessions.mark_read, 2),
         requests.UpdateLocation: Row(proximity.update_location),

@@ -34,6 +34,7 @@ from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
 from server.services.signals import Signals
+from server.services.speech import Speaking
 from server.services.tokens import Claims, Tokens
 from server.services.voice import Voice
 from server.settings import Settings
@@ -105,11 +106,21 @@ class Node:
             self.people,
             store.writer,
             store.deletions,
+            store.speech,
             buffer_bytes=settings.buffer_bytes,
         )
         interest = Interest()
         self.proximity = Proximity(settings, self.lands, self.people, clock, interest)
         self.nearby = Nearby(settings, interest, self.people, clock, self.metrics)
+        self.speaking = Speaking(
+            store.speech,
+            store.speech_writer,
+            self.proximity,
+            self.people,
+            chat_broker,
+            clock,
+            self.metrics,
+        )
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -141,7 +152,14 @@ class Node:
             return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
         chat_rows = chat_table(
-            self.rooms, resuming, self.sessions, self.messages, self.proximity, self.nearby, renewal
+            self.rooms,
+            resuming,
+            self.sessions,
+            self.messages,
+            self.speaking,
+            self.proximity,
+            self.nearby,
+            renewal,
         )
         signal_rows = signal_table(self.calls, self.voice, signals, renewal)
         self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)
@@ -208,6 +226,7 @@ class Node:
         gauge("positions", "Users with a position", lambda: len(self.proximity))
         gauge("nearby_watches", "Connections that are told who is near", lambda: len(self.nearby))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
+        gauge("speech_pending", "Speech that waits for its commit", lambda: self.store.speech_writer.pending)
         gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
         gauge("recent_bytes", "Messages held in memory", lambda: self.recent.size)
         gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])

@@ -45,8 +45,9 @@ BOTH: Final = (
 CHAT: Final = (
     Exchange(requests.JoinRoom, (events.JoinedRoom,), ("not_found",)),
     Exchange(requests.LeaveRoom, (events.LeftRoom,)),
-    Exchange(requests.Resume, (events.Resumed,), ("not_found",)),
+    Exchange(requests.Resume, (events.Resumed, events.SpeechResumed), ("not_found",)),
     Exchange(requests.SendMessage, (events.MessageAck,), ("not_found", "not_joined", "forbidden")),
+    Exchange(requests.Say, (events.SpeechAck,), ("not_joined",)),
     Exchange(requests.Typing, (), ("not_found", "not_joined", "forbidden")),
     Exchange(requests.MarkRead, (events.Read,), ("not_found",)),
     Exchange(requests.UpdateLocation, (events.LocationUpdated, events.NearbyUsers)),

@@ -15,6 +15,7 @@ BOB: Final = "0198c0de7b217e11a2d4c0ffee00b0b2"
 ROOM: Final = "0198c0e1d9e070c484f1c0ffee001a2d"
 MESSAGE: Final = "0198c0e3aa147c0bb7a3c0ffee00e556"
 DELETED: Final = "0198c0e2c3d07f4e8a61c0ffee00d31e"
+SPEECH: Final = "0198c0e4b05f7d209c13c0ffee005a1d"
 CALL: Final = "0198c0e5f2c87a6fb3d5c0ffee00ca11"
 SDP: Final = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk4YzBkZSJ9.c2lnbmF0dXJl"
@@ -49,6 +50,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "height": 15.0,
     "invited_ids": [BOB],
     "land_id": ROOM,
+    "last_id": SPEECH,
     "last_seq": 41,
     "limit": 50,
     "member_count": 2,
@@ -91,6 +93,8 @@ IDS: Final = {
     "MessageDeleted": MESSAGE,
     "Session": ROOM,
     "Land": ROOM,
+    "Speech": SPEECH,
+    "SpeechAck": SPEECH,
 }
 
 # What would contradict the rest of its example, where it may be left out.

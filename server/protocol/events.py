@@ -6,7 +6,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from server.protocol.limits import Time
 from server.protocol.requests import Candidate
-from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape
+from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape, SpeechShape
 
 
 class Connected(TypedDict):
@@ -109,6 +109,34 @@ class MessageDeleted(TypedDict):
     room_id: str
     id: str
     seq: int
+
+
+class SpeechAck(TypedDict):
+    """What was said is stored for good. It and the sender's own `speech` come in either order."""
+
+    type: Literal["speech_ack"]
+    client_id: str | None
+    id: str
+    created_at: Time
+    ref: NotRequired[str]
+
+
+class Speech(SpeechShape):
+    """Said within earshot, or by oneself. Ids rise in the order in which speech is told."""
+
+    type: Literal["speech"]
+
+
+class SpeechResumed(TypedDict):
+    """The speech that was missed has been sent, up to `last_id`; null, if there never was any. What is above it comes live.
+
+    With `complete: false` nothing was sent, as too much was missed.
+    """
+
+    type: Literal["speech_resumed"]
+    last_id: str | None
+    complete: bool
+    ref: NotRequired[str]
 
 
 class Typing(TypedDict):
@@ -395,6 +423,7 @@ class VoiceGains(TypedDict):
 
 CHAT_EVENTS = (
     Connected, JoinedRoom, Resumed, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
+    SpeechAck, Speech, SpeechResumed,
     LocationUpdated, NearbyUsers, NearbySnapshot, NearbyUpdate, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
 )  # fmt: skip
 SIGNAL_EVENTS = (

@@ -85,6 +85,9 @@ async def lands(ann: Person, bob: Person) -> None:
     await socket.ask("location_updated", type="update_location", x=1, y=1)
     assert (await bob.ok("GET", f"/chat/land/{land}/participants"))["participants"]
     assert (await ann.server.call("GET", f"/chat/land/{land}/participants"))[1] == {"count": 1}
+    for content in ("one", "two"):
+        await socket.ask("speech_ack", type="say", content=content)
+    assert (await ann.ok("GET", "/chat/speech?limit=1"))["next_before"]
     await ann.ok("DELETE", f"/lands/{land}")
 
 
@@ -155,6 +158,10 @@ async def test_every_chat_event_is_as_documented(
     await hers.ask("location_updated", type="update_location", x=3, y=3)
     await his.next("nearby_update")
     await his.send(type="unwatch_nearby")
+    await his.ask("speech_ack", type="say", content="hi", client_id="c")
+    await hers.next("speech")
+    await his.ask("speech_resumed", type="resume", rooms=[], speech_after="0")
+    await (await eve.chat()).refused("not_joined", type="say", content="hi")
     await his.ask("joined_room", type="join_room", room_id=land)
     await hers.next("user_joined")
     await his.ask("message_ack", type="send_message", room_id=land, content="hi")

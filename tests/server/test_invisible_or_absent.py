@@ -24,8 +24,8 @@ from tests.server.cast import operations
 How = Literal["absent", "invisible", "visible", "nowhere", "unshared", "shared"]
 Transcript = dict[str, list[Any]]
 
-# Writing, typing, reading and calling show, also of somebody invisible: no such request is made for them.
-SHOWS: Final = {"send_message", "typing", "mark_read"}
+# Writing, speaking, typing, reading and calling show, also of somebody invisible: no such request is made for them.
+SHOWS: Final = {"send_message", "say", "typing", "mark_read"}
 # Nothing of another person is in the answers to these, nor in what they depend on.
 ONESELF: Final = {
     (method, f"/auth/{call}")
@@ -205,6 +205,7 @@ async def lists(
             ("/webrtc/ice-servers", ""), ("/lands", ""), ("/auth/me", ""), ("/auth/me/blocks", ""),
             ("/lands/{land_id}", ""), ("/chat/land/{land_id}/participants", "?radius=50"), ("/chat/sessions", ""),
             ("/users/{user_id}", ""), ("/users", f"?username={bob.name}"), (session, ""), (f"{session}/messages", ""),
+            ("/chat/speech", ""),
         ):  # fmt: skip
             for user in (dan, bob):
                 ids = {"land_id": land, "user_id": user.id, "session_id": private}
@@ -251,6 +252,9 @@ async def requests_of_ones_own(
         await observer.step(f"one's own requests in {observer._plain(room)}")
     for radius in (1, 10, 50):
         await observer.ask(chat, type="update_location", x=0, y=0, radius=radius)
+    await observer.ask(chat, type="say", content="is anybody near?")
+    await chat.came(type="speech", content="is anybody near?")
+    await observer.ask(chat, type="resume", rooms=[], speech_after="0")
     for socket in (chat, signal):
         await observer.ask(socket, type="ping")
         await observer.ask(socket, type="renew_token", access_token=observer.person.token)
@@ -278,6 +282,8 @@ async def a_witness(
     await wits.send(type="typing", room_id=shared, is_typing=True)
     said = await wits.ask("message_ack", type="send_message", room_id=shared, content="hello")
     await wits.ask("read", type="mark_read", room_id=shared, seq=1)
+    await wits.ask("speech_ack", type="say", content="hello, whoever is near")
+    await observer.call(("GET", "/chat/speech"), None, "?limit=1", observer.person.token)
     await wit.ok("DELETE", f"/chat/sessions/{shared}/messages/{said['message_id']}")
     await observer.step("the witness talks")
     new = await wit.group(ann, bob)
