@@ -296,8 +296,9 @@ class ChatSocket(ReconnectingSocket):
 
     async def _resume_rooms(self, rooms: list[str]) -> list[float]:
         """In how many seconds to ask again for those that were refused for the moment."""
-        asked = {room_id: self._log.settled(room_id) for room_id in rooms if room_id in self._log}
-        speech = SPEECH in rooms
+        wanted = [room_id for room_id in rooms if room_id in self._unresumed]
+        asked = {room_id: self._log.settled(room_id) for room_id in wanted if room_id != SPEECH}
+        speech = SPEECH in wanted
         if not asked and not speech:
             return []  # left meanwhile
         resume = self._resume = _Resume(f"resume-{next(self._refs)}", asked, speech)
@@ -314,7 +315,9 @@ class ChatSocket(ReconnectingSocket):
                 await asyncio.Event().wait()  # this task ends with the connection
         self._resume = None
         for room_id, error in resume.refused.items():
-            if not error.transient and room_id in self._log:
+            if not error.transient and room_id == SPEECH:  # what was missed is not to be had: from now on
+                self._speech_resumed({"complete": True, "last_id": None})
+            elif not error.transient and room_id in self._log:
                 self._lose(room_id, error)
         return [_pause(error) for error in resume.refused.values() if error.transient]
 

@@ -1,11 +1,13 @@
-"""Messages, and what is said aloud, on their way out: each is `sending` until the server acknowledges it (`sent`) or refuses it
-(`failed`), and is sent again under the same `client_id` after a reconnect, so that it is written once.
+"""Messages, and what is said aloud, on their way out: each is `sending` until the server acknowledges it
+(`sent`) or refuses it (`failed`), and is sent again under the same `client_id` after a reconnect, so that
+it is written once.
 
 Order. A room's messages go out one at a time: the next one starts when the one before it is sent or has
-failed. What is said aloud is in order among itself. Rooms do not wait for each other. With several of a room in flight no rule on this side would
-do: the server serves each for itself, so behind one that it refuses for now (rate_limited, unavailable)
-it may accept the next, and the first, sent again, would come after it. What that costs is a round trip a
-message, in one room, for one sender; the server's rates allow less than that anyway.
+failed. So does what is said aloud; it and the rooms do not wait for each other. With several of a room in
+flight no rule on this side would do: the server serves each for itself, so behind one that it refuses for
+now (rate_limited, unavailable) it may accept the next, and the first, sent again, would come after it. What
+that costs is a round trip a message, in one room, for one sender; the server's rates allow less than that
+anyway.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ class Outbox:
         changed: Callable[[OutgoingMessage], None],
     ) -> None:
         """`request(type, **fields)` sends and returns the answer; `is_open(room_id)` says whether messages may
-        go there now (`SPEECH`: whether one may speak), and `flush` when they may again; `changed` is told every change of state."""
+        go there now (`SPEECH`: whether one may speak), and `flush` when they may again; `changed` is told
+        every change of state."""
         self._request = request
         self._is_open = is_open
         self._changed = changed

@@ -196,8 +196,10 @@ async def test_a_client_id_is_said_once(store: Store, open_store: OpenStore) -> 
     def again(through: Store, **fields: Any) -> asyncio.Future[Spoken]:
         return through.speech_writer.submit(new_speech(client_id="once", **fields), told.append)
 
-    first, second = await asyncio.gather(again(store), again(store))
-    assert first == second
+    first, second, on_its_way = await asyncio.gather(
+        again(store), again(store), store.speech_writer.find("ann", "once")
+    )
+    assert first == second == on_its_way
     (said,) = told
     for through in (store, await open_store()):
         repeat = await again(through, content="other words")

@@ -1,6 +1,6 @@
-// Messages, and what is said aloud, on their way out: each is `sending` until the server acknowledges it
-// (`sent`) or refuses it (`failed`), and is sent again under the same
-// `client_id` after a reconnect, so that it is written once.
+// Messages, and what is said aloud, on their way out: each is `sending` until the
+// server acknowledges it (`sent`) or refuses it (`failed`), and is sent again under
+// the same `client_id` after a reconnect, so that it is written once.
 //
 // Order. Of each room one message is on its way at a time, and the next one starts
 // when that is sent or has failed. So nothing overtakes what was refused for the
