@@ -167,6 +167,7 @@ class Talker:
             return None
         if now >= plan.say_at and plan.typing:
             self._plan = None
+            self._open_at = now + self._rng.uniform(*OPENING)
             self._heard.append(plan.content)
             return Say(plan.content)
         if now >= plan.type_at and not plan.typing:
