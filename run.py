@@ -282,12 +282,11 @@ async def _bots(chosen: Settings, port: int, count: int) -> AsyncIterator[None]:
 
 async def _hear(process: asyncio.subprocess.Process) -> None:
     """Passes on to the log what they complain of, until they are gone."""
-    assert process.stderr is not None and process.stdin is not None
+    assert process.stderr is not None
     async for line in process.stderr:
         log.warning("bots", said=line.decode("utf-8", "replace").rstrip())
     code = await process.wait()
-    if not process.stdin.is_closing():
-        log.warning("bots_left", exit_code=code)
+    (log.warning if code else log.info)("bots_left", exit_code=code)
 
 
 def _key_file(chosen: Settings) -> Path:
