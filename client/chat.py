@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from client.api import Api
 from client.auth import Auth
@@ -23,6 +23,13 @@ RESUME_ROOMS: Final = 200  # the server takes so many in one request
 RESUME_SECONDS: Final = 30.0  # without a sign of progress; the server works through up to 200 rooms
 RETRY_SECONDS: Final = 3.0  # where a refusal does not say
 PAGE: Final = 200  # the most that a page of history holds
+
+
+class NearbyUser(TypedDict):
+    user_id: str
+    username: str
+    x: float
+    y: float
 
 
 class _Resume:
@@ -69,6 +76,8 @@ class ChatSocket(ReconnectingSocket):
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._left: set[str] = set()
         self._typing_sent_at: dict[str, float] = {}
+        self._radius: float | None = None  # of the watch
+        self.nearby: dict[str, NearbyUser] = {}  # who is in view while watching, by id
         self.user_id: str | None = None
 
     def close(self) -> None:
@@ -78,6 +87,8 @@ class ChatSocket(ReconnectingSocket):
         self._outbox.clear()
         self._left.clear()
         self._typing_sent_at.clear()
+        self._radius = None
+        self.nearby = {}
 
     async def join(self, room_id: str) -> Frame:
         """Joins a room, now and after every reconnect until `leave()`; its messages from now on are told.
@@ -141,12 +152,25 @@ class ChatSocket(ReconnectingSocket):
     async def update_location(
         self, x: float, y: float, *, world_id: str = "main", radius: float | None = None
     ) -> Frame:
-        """Says where the user stands; `nearby_users` within the radius (1 to 50; 10) follows as an event.
+        """Says where the user stands; but while watching, `nearby_users` within the radius (1 to 50; 10) follows as an event.
 
         Returns `location_updated {world_id, x, y, land_id}`.
         """
         fields = {"x": x, "y": y, "world_id": world_id} | ({} if radius is None else {"radius": radius})
         return await self.request("update_location", **fields)
+
+    def watch_nearby(self, radius: float = 10.0) -> None:
+        """From now on, and after every reconnect until `unwatch_nearby()`, `nearby` is who is in view.
+
+        `nearby_snapshot` and `nearby_update` tell of each change, after `nearby` has it. The radius is 1 to 50.
+        """
+        self._radius = radius
+        self.notify("watch_nearby", radius=radius)
+
+    def unwatch_nearby(self) -> None:
+        self._radius = None
+        self.nearby = {}
+        self.notify("unwatch_nearby")
 
     # Frames, in the order of the wire. What changes the log is done here and not by those who wait for
     # an answer: they run later, and the next frame may be a message.
@@ -179,7 +203,23 @@ class ChatSocket(ReconnectingSocket):
             self._log.deleted(room_id, frame["seq"])
         elif type in ("left_room", "room_closed"):
             self._forget(room_id)
+        elif type in ("nearby_snapshot", "nearby_update"):
+            if self._radius is None:
+                return  # it was on its way
+            self._look(frame)
         self.emit(type, frame)
+
+    def _look(self, frame: Frame) -> None:
+        if frame["type"] == "nearby_snapshot":
+            self.nearby = {user["user_id"]: user for user in frame["users"]}
+            return
+        for user_id in frame["left"]:
+            self.nearby.pop(user_id, None)
+        for user in frame["entered"]:
+            self.nearby[user["user_id"]] = user
+        for user_id, x, y in frame["moved"]:
+            if (known := self.nearby.get(user_id)) is not None:
+                known["x"], known["y"] = x, y
 
     def _tell(self, message: Message) -> None:
         if message.get("deleted"):  # from history
@@ -202,6 +242,8 @@ class ChatSocket(ReconnectingSocket):
         self._log.hold()
         self._unresumed = set(self._log.rooms)
         super()._opened(frame)
+        if self._radius is not None:
+            self.notify("watch_nearby", radius=self._radius)
 
     def _drop(self) -> None:
         self._outbox.stop()

@@ -50,7 +50,11 @@ def chat_endpoint(node: Node) -> Endpoint:
     async def arrived(connection: Connection) -> None:
         node.presence.arrived(connection)
 
-    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, node.presence.departed)
+    def departed(connection: Connection) -> None:
+        node.nearby.departed(connection)
+        node.presence.departed(connection)
+
+    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, departed)
 
 
 def signal_endpoint(node: Node) -> Endpoint:

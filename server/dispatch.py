@@ -23,6 +23,7 @@ from server.protocol import requests
 from server.quotas import Quotas
 from server.services.calls import Calls
 from server.services.messages import Messages
+from server.services.nearby import Nearby
 from server.services.proximity import Proximity
 from server.services.renewal import Renewal
 from server.services.resuming import Resuming
@@ -65,6 +66,7 @@ def chat_table(
     sessions: Sessions,
     messages: Messages,
     proximity: Proximity,
+    nearby: Nearby,
     renewal: Renewal,
 ) -> Table:
     return {
@@ -76,6 +78,9 @@ def chat_table(
         requests.Typing: Row(rooms.typing),
         requests.MarkRead: Row(sessions.mark_read, 2),
         requests.UpdateLocation: Row(proximity.update_location),
+        # Everybody in view is told, and in a crowd that is much.
+        requests.WatchNearby: Row(nearby.watch, 10),
+        requests.UnwatchNearby: Row(nearby.unwatch),
         requests.Ping: Row(renewal.ping, 0.5),
         requests.RenewToken: Row(renewal.renew, 2),
     }

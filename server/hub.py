@@ -29,6 +29,7 @@ class Connection(ABC):
         "rooms",
         "since",
         "user_id",
+        "watching",
     )
 
     def __init__(self, id: str, user_id: str, login_id: str, expires_at: int, now: int) -> None:
@@ -40,6 +41,7 @@ class Connection(ABC):
         self.rooms: set[str] = set()
         # The `seq` from which on it gets, or has got, every message of a room.
         self.since: dict[str, int] = {}
+        self.watching = False  # is told who is near, tick by tick
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property

@@ -59,6 +59,22 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.nearby_ticks = Histogram(
+            "hereabouts_nearby_tick_seconds",
+            "What a tick of the area of interest takes",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5),
+            registry=self.registry,
+        )
+        self.nearby_lateness = Histogram(
+            "hereabouts_nearby_lateness_seconds",
+            "How late a tick began",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5),
+            registry=self.registry,
+        )
+        self.nearby_skipped = Counter(
+            "hereabouts_nearby_ticks_skipped", "Ticks left out, being too late", registry=self.registry
+        )
+
     def gauge(self, name: str, help: str, read: Callable[[], float]) -> None:
         """A value that is read when somebody asks, so that nothing has to keep it up to date."""
         Gauge(f"hereabouts_{name}", help, registry=self.registry).set_function(read)

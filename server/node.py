@@ -25,6 +25,7 @@ from server.services.calls import Calls
 from server.services.ice import ice_servers
 from server.services.lands import Lands
 from server.services.messages import Messages
+from server.services.nearby import Nearby
 from server.services.people import People
 from server.services.presence import Presence
 from server.services.proximity import Proximity
@@ -34,6 +35,7 @@ from server.services.rooms import Rooms
 from server.services.sessions import Sessions
 from server.services.tokens import Claims, Tokens
 from server.settings import Settings
+from spatial.interest import Interest
 from storage.store import Store
 
 
@@ -103,7 +105,9 @@ class Node:
             store.deletions,
             buffer_bytes=settings.buffer_bytes,
         )
-        self.proximity = Proximity(settings, self.lands, self.people, clock)
+        interest = Interest()
+        self.proximity = Proximity(settings, self.lands, self.people, clock, interest)
+        self.nearby = Nearby(settings, interest, self.people, clock, self.metrics)
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -131,7 +135,9 @@ class Node:
         def dispatcher(table: Table, union: Any) -> Dispatcher:
             return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
-        chat_rows = chat_table(self.rooms, resuming, self.sessions, self.messages, self.proximity, renewal)
+        chat_rows = chat_table(
+            self.rooms, resuming, self.sessions, self.messages, self.proximity, self.nearby, renewal
+        )
         self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)
         self.signal_dispatcher = dispatcher(signal_table(self.calls, renewal), requests.SignalRequest)
         self._measure()
@@ -184,6 +190,7 @@ class Node:
         gauge("users", "Users with a chat socket", lambda: self.chat.user_count)
         gauge("rooms", "Rooms with somebody in them", lambda: self.chat.room_count)
         gauge("positions", "Users with a position", lambda: len(self.proximity))
+        gauge("nearby_watches", "Connections that are told who is near", lambda: len(self.nearby))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
         gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
         gauge("recent_bytes", "Messages held in memory", lambda: self.recent.size)

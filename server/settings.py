@@ -100,6 +100,11 @@ class Settings:
     oidc_name_claim: str = setting("preferred_username", "the claim that a new person's name is taken from")
 
     # Limits
+    nearby_bytes: float = setting(
+        65_536.0,
+        "bytes a second that one who watches is told of moves around: 100 people at ten steps a second; in a"
+        " crowd the nearest come first, the others in turns",
+    )
     rate_limits: bool = setting(
         True, "off takes away rates, throttles and caps on connections, for benchmarks"
     )

@@ -50,6 +50,8 @@ CHAT: Final = (
     Exchange(requests.Typing, (), ("not_found", "not_joined", "forbidden")),
     Exchange(requests.MarkRead, (events.Read,), ("not_found",)),
     Exchange(requests.UpdateLocation, (events.LocationUpdated, events.NearbyUsers)),
+    Exchange(requests.WatchNearby, (events.NearbySnapshot,)),
+    Exchange(requests.UnwatchNearby, ()),
     *BOTH,
 )
 SIGNAL: Final = (

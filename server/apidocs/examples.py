@@ -117,7 +117,8 @@ def example(schema: Schema, named: dict[str, Schema], field: str = "", owner: st
             if name in required or name not in OMITTED
         }
     if schema.get("type") == "array":
-        return [example(schema["items"], named)]
+        parts = schema.get("prefixItems") or [schema["items"]]
+        return [example(part, named) for part in parts]
     return _scalar(schema)
 
 

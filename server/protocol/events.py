@@ -160,6 +160,33 @@ class NearbyUsers(TypedDict):
     ref: NotRequired[str]
 
 
+class WatchedUser(TypedDict):
+    user_id: str
+    username: str
+    x: float
+    y: float
+
+
+class NearbySnapshot(TypedDict):
+    """Those in view when the watch began, or the nearest of a crowd: the others enter with the next updates."""
+
+    type: Literal["nearby_snapshot"]
+    version: int
+    radius: float
+    users: list[WatchedUser]
+    ref: NotRequired[str]
+
+
+class NearbyUpdate(TypedDict):
+    """What is different since the version before. Who entered may be in view already: there is a new place then."""
+
+    type: Literal["nearby_update"]
+    version: int
+    entered: list[WatchedUser]
+    moved: list[tuple[str, float, float]]
+    left: list[str]
+
+
 class Pong(TypedDict):
     """The server is there."""
 
@@ -332,7 +359,7 @@ class IceCandidateEvent(TypedDict):
 
 CHAT_EVENTS = (
     Connected, JoinedRoom, Resumed, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
-    LocationUpdated, NearbyUsers, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
+    LocationUpdated, NearbyUsers, NearbySnapshot, NearbyUpdate, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
 )  # fmt: skip
 SIGNAL_EVENTS = (
     Connected, CallInitiated, IncomingCall, CallAccepted, CallStarted, CallRejected, CallEnded, CallRejoined,

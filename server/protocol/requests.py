@@ -79,6 +79,16 @@ class UpdateLocation(Request, tag="update_location"):
     radius: L.Radius = L.DEFAULT_RADIUS
 
 
+class WatchNearby(Request, tag="watch_nearby"):
+    """From now on be told who is near, and who comes, moves and goes. Watching again begins anew, with this radius."""
+
+    radius: L.Radius
+
+
+class UnwatchNearby(Request, tag="unwatch_nearby"):
+    """Be told no more. There is no answer."""
+
+
 class Ping(Request, tag="ping"):
     """Asks for a `pong`: whether the way to the server and back works, and its clock."""
 
@@ -154,7 +164,17 @@ class IceCandidate(Request, tag="ice_candidate"):
 
 
 ChatRequest = (
-    JoinRoom | LeaveRoom | Resume | SendMessage | Typing | MarkRead | UpdateLocation | Ping | RenewToken
+    JoinRoom
+    | LeaveRoom
+    | Resume
+    | SendMessage
+    | Typing
+    | MarkRead
+    | UpdateLocation
+    | WatchNearby
+    | UnwatchNearby
+    | Ping
+    | RenewToken
 )
 SignalRequest = (
     CallInitiate

@@ -9,6 +9,7 @@ neither does. One's own answer is exact, and so is the land in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from server.clock import Clock
@@ -21,6 +22,7 @@ from server.protocol.shapes import ParticipantShape, ParticipantsShape
 from server.settings import Settings
 from spatial.distance import distance
 from spatial.grid import middle_of_cell
+from spatial.interest import Interest
 from spatial.lands import LandWalker
 from spatial.pace import Pace
 from spatial.positions import PositionIndex
@@ -37,10 +39,11 @@ PARTICIPANTS: Final = 200
 class _Standing:
     """In which world somebody stands, and what is kept for the next step there."""
 
-    __slots__ = ("index", "walker", "world_id")
+    __slots__ = ("index", "number", "walker", "world_id")
 
-    def __init__(self, world_id: str, index: PositionIndex) -> None:
+    def __init__(self, world_id: str, number: int, index: PositionIndex) -> None:
         self.world_id = world_id
+        self.number = number
         self.index = index
         self.walker: LandWalker | None = None
 
@@ -48,13 +51,17 @@ class _Standing:
 class Proximity:
     """One position index a world."""
 
-    def __init__(self, settings: Settings, lands: Lands, people: People, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, lands: Lands, people: People, clock: Clock, interest: Interest
+    ) -> None:
         self._cell = settings.position_grid
         self._max_speed = settings.max_speed
         self._lands = lands
         self._people = people
         self._clock = clock
-        self._worlds: dict[str, PositionIndex] = {}
+        self._interest = interest
+        self._worlds: dict[str, tuple[int, PositionIndex]] = {}
+        self._worlds_made = count()
         self._standing: dict[str, _Standing] = {}
         self._paces: dict[str, Pace] = {}  # of those with a position, where speed is held to a limit
         # Told when somebody gets their first position; set by the app.
@@ -70,7 +77,9 @@ class Proximity:
         standing = before = self._standing.get(user_id)
         if standing is None or standing.world_id != world_id:
             standing = self._enter(user_id, world_id)
-        standing.index.set(user_id, *(middle_of_cell(x, y, self._cell) if self._cell else (x, y)))
+        shown_x, shown_y = middle_of_cell(x, y, self._cell) if self._cell else (x, y)
+        standing.index.set(user_id, shown_x, shown_y)
+        self._interest.place(user_id, standing.number, shown_x, shown_y)
         location = {
             "type": "location_updated",
             "world_id": world_id,
@@ -79,9 +88,10 @@ class Proximity:
             "land_id": self._land_at(standing, x, y),
         }
         connection.answer(location, request.ref)
-        users, more = self._nearby(standing.index, user_id, request.radius)
-        nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
-        connection.answer(nearby, request.ref)
+        if not connection.watching:
+            users, more = self._nearby(standing.index, user_id, request.radius)
+            nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
+            connection.answer(nearby, request.ref)
         if before is None:
             self.on_placed(user_id)
 
@@ -98,10 +108,10 @@ class Proximity:
 
     def _enter(self, user_id: str, world_id: str) -> _Standing:
         self._leave(user_id)
-        index = self._worlds.get(world_id)
-        if index is None:
-            index = self._worlds[world_id] = PositionIndex(reach=DEFAULT_RADIUS)
-        standing = self._standing[user_id] = _Standing(world_id, index)
+        world = self._worlds.get(world_id)
+        if world is None:
+            world = self._worlds[world_id] = next(self._worlds_made), PositionIndex(reach=DEFAULT_RADIUS)
+        standing = self._standing[user_id] = _Standing(world_id, *world)
         return standing
 
     def _land_at(self, standing: _Standing, x: float, y: float) -> str | None:
@@ -132,6 +142,7 @@ class Proximity:
 
     def forget(self, user_id: str) -> None:
         self._leave(user_id)
+        self._interest.remove(user_id)
         self._paces.pop(user_id, None)
 
     def _leave(self, user_id: str) -> None:
@@ -166,11 +177,11 @@ class Proximity:
         On a grid it is the cells that are measured: whoever may be in the land is at distance 0.
         """
         land = self._lands.get(land_id)
-        index = self._worlds.get(land.world_id)
+        world = self._worlds.get(land.world_id)
         rectangle = Rectangle(land.x, land.y, land.width, land.height)
         hidden = await self._people.hidden_from(user_id) if user_id else ()
         around = self._cell / 2
-        hits = index.within_rectangle(rectangle, query.radius + around) if index else []
+        hits = world[1].within_rectangle(rectangle, query.radius + around) if world else []
         found: list[ParticipantShape] = []
         for hit in hits:
             other = self._seen(hit.key, user_id, hidden)

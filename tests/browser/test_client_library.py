@@ -475,3 +475,32 @@ async def test_the_example_of_the_readme(server: Server, browse) -> None:
         await visitor.page.evaluate("window.dispatchEvent(new Event('online'))")
         await expect(body).to_contain_text("ada: you are back")
         forgive(visitor)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_nearby_is_who_is_in_view(server: Server, browse) -> None:
+    """Entering, moving and leaving; watched again after a reconnect; and nobody after `unwatchNearby`."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    walker = await ann.chat()
+
+    async def walk(x: float) -> None:
+        await walker.ask("location_updated", type="update_location", x=x, y=1)
+
+    async with browse(server) as browser, road(server.app.port) as way:
+        client = await client_of(browser, bob, port=way.port)
+        await client.run("await chat.updateLocation({ x: 0, y: 0 }); chat.watchNearby(20)")
+        shown = "JSON.stringify([...chat.nearby.values()].map(({ username, x, y }) => [username, x, y]))"
+        for x in (5, 7.5, 50, 6):
+            await walk(x)
+            await client.until(f"{shown} === given", f'[["ann",{x},1]]' if x < 20 else "[]")
+        way.close()
+        await client.until("chat.state !== 'open'")
+        await walk(30)
+        way.open()
+        await client.synced(2)
+        await client.run("await chat.updateLocation({ x: 20, y: 0 })")
+        await client.until(f"{shown} === given", '[["ann",30,1]]')
+        assert [frame["radius"] for frame in client.wire.of("watch_nearby")] == [20, 20]
+        await client.run("chat.unwatchNearby()")
+        await client.until("chat.nearby.size === 0")
+        forgive(client.visitor)

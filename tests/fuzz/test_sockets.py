@@ -35,7 +35,7 @@ EXAMPLES = 15  # of a round
 T = TypeVar("T")
 REF = "this one"
 # Where all is well with them, they go to others, and that is all.
-UNANSWERED = ["typing", "offer", "answer", "ice_candidate"]
+UNANSWERED = ["typing", "unwatch_nearby", "offer", "answer", "ice_candidate"]
 
 places = count()  # for lands, which do not overlap
 people = st.integers(0, PEOPLE - 1)

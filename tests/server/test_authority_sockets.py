@@ -46,6 +46,8 @@ CHAT: dict[str, Row] = {
     # Leaves whatever one is in, and nothing else: it succeeds for everybody everywhere.
     "leave_room": Row(about="oneself", fields={"room_id": ABSENT}, answer="left_room"),
     "update_location": Row(about="oneself", fields={"x": 0, "y": 0}, answer="location_updated"),
+    "watch_nearby": Row(about="oneself", fields={"radius": 10}, answer="nearby_snapshot"),
+    "unwatch_nearby": Row(about="oneself", answer=None),
     "ping": Row(about="oneself", answer="pong"),
     "renew_token": Row(about="oneself", fields={"access_token": "own"}, answer="token_renewed"),
 }

@@ -264,8 +264,12 @@ async def a_witness(
 ) -> Socket:
     """Who can be seen comes, talks and goes, with those who cannot around."""
     ann, chat = observer.person, observer.chat
+    await observer.ask(chat, type="watch_nearby", radius=10)
+    await hidden.wander()
     wits = await wit.chat(group, shared, land)
     await wits.ask("location_updated", type="update_location", x=2, y=0)
+    await chat.came(type="nearby_update")
+    await chat.send(type="unwatch_nearby")
     await observer.step("the witness comes")
     await hidden.wander()
     await wits.send(type="typing", room_id=shared, is_typing=True)
@@ -367,7 +371,8 @@ def tags(types: tuple[Any, ...]) -> set[str]:
 
 def test_those_who_are_hidden_leave_out_only_what_shows() -> None:
     """Requests that are added have to find their place in the story."""
-    made = {"join_room", "leave_room", "resume", "update_location", "ping", "renew_token"}
+    made = {"join_room", "leave_room", "resume", "update_location", "watch_nearby", "unwatch_nearby", "ping"}
+    made |= {"renew_token"}
     assert {struct.__struct_config__.tag for struct in get_args(requests.ChatRequest)} == made | SHOWS
 
 

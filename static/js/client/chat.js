@@ -30,6 +30,10 @@ export class ChatSocket extends ReconnectingSocket {
   #connection = null; // the `connected` that is being synced with, or was
   #syncTimer = null;
   #typingSentAt = new Map(); // room_id → local milliseconds
+  #radius = null; // of the watch
+
+  /** @type {Map<string, {user_id: string, username: string, x: number, y: number}>} who is in view while watching */
+  nearby = new Map();
 
   /**
    * @param {string} url
@@ -65,6 +69,10 @@ export class ChatSocket extends ReconnectingSocket {
       this.#log.receive(frame);
       return;
     }
+    if (frame.type === 'nearby_snapshot' || frame.type === 'nearby_update') {
+      if (this.#radius === null) return; // it was on its way
+      this.#look(frame);
+    }
     if (frame.type === 'message_deleted') this.#log.delete(frame.room_id, frame.id);
     super.deliver(frame);
   }
@@ -74,6 +82,8 @@ export class ChatSocket extends ReconnectingSocket {
     super.close();
     this.#log.clear();
     this.#outbox.clear();
+    this.#radius = null;
+    this.nearby = new Map();
   }
 
   /**
@@ -141,12 +151,38 @@ export class ChatSocket extends ReconnectingSocket {
   }
 
   /**
-   * Says where the user is; `nearby_users` follows as an event.
+   * Says where the user is; but while watching, `nearby_users` follows as an event.
    * @param {{x: number, y: number, world_id?: string, radius?: number}} position  radius 1 to 50
    * @returns {Promise<{world_id: string, x: number, y: number, land_id: string|null}>}
    */
   updateLocation(position) {
     return this.request('update_location', position);
+  }
+
+  /**
+   * From now on, and after every reconnect until `unwatchNearby()`, `nearby` is who is in view. `nearby_snapshot` and
+   * `nearby_update` tell of each change, after `nearby` has it.
+   * @param {number} radius  1 to 50
+   */
+  watchNearby(radius = 10) {
+    this.#radius = radius;
+    this.notify('watch_nearby', { radius });
+  }
+
+  unwatchNearby() {
+    this.#radius = null;
+    this.nearby = new Map();
+    this.notify('unwatch_nearby', {});
+  }
+
+  #look({ type, users, entered, moved, left }) {
+    if (type === 'nearby_snapshot') {
+      this.nearby = new Map(users.map((user) => [user.user_id, user]));
+      return;
+    }
+    for (const id of left) this.nearby.delete(id);
+    for (const user of entered) this.nearby.set(user.user_id, user);
+    for (const [id, x, y] of moved) Object.assign(this.nearby.get(id) ?? {}, { x, y });
   }
 
   #disconnected() {
@@ -159,6 +195,7 @@ export class ChatSocket extends ReconnectingSocket {
   async #sync(connection) {
     this.#connection = connection;
     const isCurrent = () => this.#connection === connection && this.state === 'open';
+    if (this.#radius !== null) this.notify('watch_nearby', { radius: this.#radius });
     try {
       this.#outbox.flush(); // to rooms that need no resume
       await this.#resume();
