@@ -19,7 +19,7 @@ from client.errors import HereaboutsError
 from client.hereabouts import Hereabouts
 
 TICK_SECONDS: Final = 0.2  # five steps a second: smooth to the eye, a tenth of what a socket may ask
-LOOK_SECONDS: Final = 2.0  # one who stands looks around so often
+REPORT_SECONDS: Final = 10.0  # one who stands says so again: somebody may have claimed the land there
 LANDS_SECONDS: Final = 30.0  # between two looks at which lands there are, for all bots together
 RETRY_SECONDS: Final = 2.0  # after a refusal that does not say
 LISTENING: Final = 10.0  # seconds that one stays for what is said
@@ -49,7 +49,6 @@ class Bot:
         self._answering: set[str] = set()  # private sessions
         for type, listener in (
             ("synced", self._synced),
-            ("nearby_users", self._see),
             ("user_joined", self._joined),
             ("user_left", self._left),
             ("typing", self._typing),
@@ -63,6 +62,7 @@ class Bot:
     async def live(self) -> None:
         """Until cancelled, or until the login ends."""
         await self._chat.ready()
+        self._chat.watch_nearby()
         before = self._clock()
         while self._hereabouts.user is not None:
             await asyncio.sleep(TICK_SECONDS * self._rng.uniform(0.9, 1.1))
@@ -82,10 +82,18 @@ class Bot:
             self._village.seen_at = now  # the others need not ask too
             box = {"x0": WEST, "y0": NORTH, "x1": EAST, "y1": SOUTH}
             self._village.take((await self._hereabouts.api.lands(**box))["lands"], now)
+        self._look()
         self._walk(now, seconds)
         await self._report(now)
         await self._enter_land(now)
         self._talk(now)
+
+    def _look(self) -> None:
+        """Who is in earshot: the one place where bots see."""
+        here = self._walker.gait.place
+        near = [(id, user["username"], (user["x"], user["y"])) for id, user in self._chat.nearby.items()]
+        near.sort(key=lambda other: math.dist(here, other[2]))
+        self._near = {id: (username, place) for id, username, place in near}
 
     # Walking
 
@@ -95,17 +103,14 @@ class Bot:
         self._walker.step(now, seconds, self._village, others, people or others)
 
     async def _report(self, now: float) -> None:
-        """Where this bot is, if that is news or it is time to look around."""
+        """Where this bot is, if that is news; now and then all the same, as the land underfoot may be."""
         place = self._walker.gait.place
-        if place == self._told and now - self._told_at < LOOK_SECONDS:
+        if place == self._told and now - self._told_at < REPORT_SECONDS:
             return
         self._told_at = now
         x, y = (round(value, 3) for value in place)
         self._land = (await self._chat.update_location(x, y)).get("land_id")
         self._told = place
-
-    def _see(self, frame: dict[str, Any]) -> None:
-        self._near = {user["user_id"]: (user["username"], (user["x"], user["y"])) for user in frame["users"]}
 
     def _synced(self, _: object) -> None:
         """A position goes with the connection, and so does what was known of a room."""

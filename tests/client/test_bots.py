@@ -1,22 +1,18 @@
-"""How bots walk and talk, as plain values: time is counted and chance is seeded; and their accounts, at a real server."""
+"""How bots walk and talk, as plain values: time is counted and chance is seeded."""
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
-import stat
 from itertools import combinations, pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import Hereabouts
 from client.bots import lines, walking
-from client.bots.accounts import NAMES, Accounts
+from client.bots.accounts import NAMES
 from client.bots.crowd import arrives_after
 from client.bots.talking import KNOWN_SECONDS, Say, Scene, Talker, Type
 from client.bots.village import (
@@ -35,7 +31,6 @@ from client.bots.village import (
 )
 from client.bots.walking import ARRIVED, FASTEST, LONGEST_STEP, SLOWEST, TURN, Gait, Walker, step
 from server.settings import Settings
-from tests.harness import Server
 
 places = st.tuples(st.floats(WEST, EAST), st.floats(NORTH, SOUTH))
 paces = st.floats(SLOWEST, FASTEST)
@@ -373,7 +368,7 @@ def test_whatever_is_said_has_an_answer(seed: int, content: str) -> None:
     assert 0 < seconds < 6 and say.content
 
 
-# Accounts
+# Arriving
 
 
 @given(st.floats(0, 600))
@@ -382,42 +377,3 @@ def test_arriving_leaves_the_sign_ins_of_an_address_to_others(seconds: float) ->
     settings = Settings()
     arrived = sum(arrives_after(number) <= seconds for number in range(200))
     assert arrived <= 0.6 * settings.login_burst + settings.login_rate * seconds + 1
-
-
-async def test_the_same_bots_come_back(server: Server, tmp_path: Path) -> None:
-    """From a file that nobody else can read, with the passwords in it."""
-    path = tmp_path / "bots.json"
-    users = []
-    for _ in range(2):
-        async with Hereabouts(server.origin) as hereabouts:
-            await Accounts(path).sign_in(hereabouts.auth, 0)
-            users.append(hereabouts.user)
-            await hereabouts.auth.logout()
-    assert users[0] == users[1]
-    assert users[0] is not None
-    assert (users[0]["username"], users[0]["display_name"]) == ("Ada.bot", "Ada (bot)")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-async def test_a_name_that_is_taken(server: Server, tmp_path: Path) -> None:
-    """Another is taken, and kept; the order in the file is that of the bots, whoever came first."""
-    await server.person("ada.BOT")
-    accounts = Accounts(tmp_path / "bots.json")
-    for number in (1, 0):
-        async with Hereabouts(server.origin) as hereabouts:
-            await accounts.sign_in(hereabouts.auth, number)
-            await hereabouts.auth.logout()
-    kept = json.loads((tmp_path / "bots.json").read_text())["accounts"]
-    assert [account["username"] for account in kept] == ["Ada-2.bot", "Bruno.bot"]
-
-
-@pytest.mark.logs("hereabouts.bots WARNING Ada.bot is not known here any more")
-async def test_an_account_that_is_gone(server: Server, tmp_path: Path) -> None:
-    """A server that does not know it, or knows it as somebody else's, gets another."""
-    path = tmp_path / "bots.json"
-    path.write_text(json.dumps({"accounts": [{"username": "Ada.bot", "password": "of another server"}]}))
-    async with Hereabouts(server.origin) as hereabouts:
-        await Accounts(path).sign_in(hereabouts.auth, 0)
-        assert hereabouts.user is not None and hereabouts.user["username"] == "Ada.bot"
-        await hereabouts.auth.logout()
-    assert json.loads(path.read_text())["accounts"][0]["password"] != "of another server"
