@@ -11,7 +11,6 @@ import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -46,7 +45,8 @@ Done = TypeVar("Done")
 
 async def patiently(request: Callable[[], Awaitable[Done]]) -> Done:
     """Makes a request until it succeeds or is refused for good, as seldom as the server asks for."""
-    for attempt in count():
+    attempt = 0
+    while True:
         try:
             return await request()
         except HereaboutsError as error:
@@ -55,7 +55,7 @@ async def patiently(request: Callable[[], Awaitable[Done]]) -> Done:
             wait = full_jitter(attempt)
             # Others were asked to come back at the same time.
             await asyncio.sleep(wait if error.retry_after is None else error.retry_after + wait)
-    raise AssertionError("unreachable")
+            attempt += 1
 
 
 class Accounts:

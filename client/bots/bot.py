@@ -49,6 +49,7 @@ class Bot:
         self._answering: set[str] = set()  # private sessions
         for type, listener in (
             ("synced", self._synced),
+            ("joined_room", self._entered),
             ("user_joined", self._joined),
             ("user_left", self._left),
             ("typing", self._typing),
@@ -64,7 +65,7 @@ class Bot:
         await self._chat.ready()
         self._chat.watch_nearby()
         before = self._clock()
-        while self._hereabouts.user is not None:
+        while self._hereabouts.user is not None and self._chat.state != "closed":
             await asyncio.sleep(TICK_SECONDS * self._rng.uniform(0.9, 1.1))
             now = self._clock()
             seconds, before = now - before, now
@@ -85,7 +86,7 @@ class Bot:
         self._look()
         self._walk(now, seconds)
         await self._report(now)
-        await self._enter_land(now)
+        await self._enter_land()
         self._talk(now)
 
     def _look(self) -> None:
@@ -118,7 +119,7 @@ class Bot:
 
     # The room of the land
 
-    async def _enter_land(self, now: float) -> None:
+    async def _enter_land(self) -> None:
         land = None if self._land in self._closed else self._land
         if land == self._room:
             return
@@ -128,19 +129,18 @@ class Bot:
         if land is None:
             return
         try:
-            joined = await self._chat.join(land)
+            await self._chat.join(land)
         except HereaboutsError as error:
             if error.transient:
                 raise
             self._closed.add(land)
-            return
-        self._room = land
-        self._people = {
-            member["user_id"]: member["username"]
-            for member in joined["members"]
-            if member["user_id"] != self._id
-        }
-        self._talker.enter(now, list(self._people.values()))
+
+    def _entered(self, frame: dict[str, Any]) -> None:
+        """In the order of the wire, as the next frame may say who comes."""
+        self._room = frame["room_id"]
+        members = {member["user_id"]: member["username"] for member in frame["members"]}
+        self._people = {id: username for id, username in members.items() if id != self._id}
+        self._talker.enter(self._clock(), list(self._people.values()))
 
     def _joined(self, frame: dict[str, Any]) -> None:
         if frame["room_id"] == self._room and frame["user_id"] != self._id:

@@ -71,14 +71,14 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _make_lands(hereabouts: Hereabouts, village: Village, plan: tuple[Land, ...]) -> None:
-    """Once: at the next start they are in the way of themselves."""
+    """Once: at the next start they are in the way of themselves. Where the server wants no such lands, without."""
     for land in plan:
         try:
             await patiently(
                 lambda: hereabouts.api.claim_land(land.name, land.x, land.y, land.width, land.height)  # noqa: B023
             )
         except HereaboutsError as error:
-            if error.code != "conflict":
+            if error.code not in ("conflict", "invalid_message"):
                 raise
         else:
             village.seen_at = float("-inf")
