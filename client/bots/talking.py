@@ -162,7 +162,7 @@ class Talker:
             if scene.audience:
                 self._intend(now, self._choose(OPENERS, scene, None), (0.0, 0.0))
             return None
-        if not scene.audience:
+        if not scene.audience and not plan.to_person:  # a person who is invisible speaks all the same
             self._plan = None
             return None
         if now >= plan.say_at and plan.typing:

@@ -291,6 +291,16 @@ def test_a_greeting_gets_one_answer(seed: int, bots: int) -> None:
 
 
 @minutes
+@given(seeds, st.integers(1, 12))
+def test_who_is_not_seen_is_answered(seed: int, bots: int) -> None:
+    """An invisible person writes like everybody; after the answer it is silent again."""
+    room = Room(seed, bots, people=())
+    room.person_says("Hello!")
+    room.run(60.0)
+    assert len(room.said) == 2
+
+
+@minutes
 @given(seeds, st.integers(2, 12))
 def test_who_is_named_answers(seed: int, bots: int) -> None:
     """And nobody else does."""
