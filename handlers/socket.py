@@ -83,6 +83,10 @@ class SocketConnection(Connection):
     def backlog(self) -> int:
         return self._wire.backlog
 
+    @property
+    def behind(self) -> bool:
+        return self._wire.behind
+
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self._wire.send(frame, key)
 

@@ -49,6 +49,11 @@ class Connection(ABC):
     def backlog(self) -> int:
         """Bytes that wait for the other side to read."""
 
+    @property
+    @abstractmethod
+    def behind(self) -> bool:
+        """Whether the other side has yet to take what was written: not what waits for the end of this turn."""
+
     @abstractmethod
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         """Queues a frame; never blocks and never raises. A full buffer closes the connection."""
