@@ -24,6 +24,7 @@ class Connection(ABC):
         "closed",
         "expires_at",
         "heard_at",
+        "hears_after",
         "id",
         "login_id",
         "rooms",
@@ -42,6 +43,8 @@ class Connection(ABC):
         # The `seq` from which on it gets, or has got, every message of a room.
         self.since: dict[str, int] = {}
         self.watching = False  # is told who is near, tick by tick
+        # The speech after which it gets, or has got, all that its user says and hears.
+        self.hears_after = ""
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property
