@@ -116,7 +116,7 @@ class Walker:
         self.gait = step(self.gait, self._goal, others, min(self._pace * self._hurry, FASTEST), seconds)
         if math.dist(self.gait.place, self._goal) <= ARRIVED or now >= self._give_up_at:
             self._goal = None
-            self._stay_until = now + self._rng.uniform(*self._then_stay)
+            self._stay_until = max(self._stay_until, now + self._rng.uniform(*self._then_stay))
             self._stays_at_most_until = now + _LONGEST_STAY
 
     def _set_out(
@@ -144,13 +144,14 @@ class Walker:
         near = min(others, key=lambda other: math.dist(other, (x, y)), default=None)
         if near is None or math.dist(near, (x, y)) >= CROWDED:
             return
-        angle = math.atan2(y - near[1], x - near[0]) + self._rng.uniform(-0.8, 0.8)
+        start = math.atan2(y - near[1], x - near[0]) + self._rng.uniform(-0.4, 0.4)
+        angles = (start + math.pi / 4 * eighth for eighth in range(8))
+        ways = [(x + SIDESTEP * math.cos(angle), y + SIDESTEP * math.sin(angle)) for angle in angles]
+        if (land := _land_at(village, (x, y))) is not None:
+            ways = [land.inside(*way) for way in ways]  # out of the land would be out of the conversation
         self._hurry = 1.0
         self._then_stay = _STAY
-        goal = x + SIDESTEP * math.cos(angle), y + SIDESTEP * math.sin(angle)
-        land = _land_at(village, (x, y))
-        # Out of the land would be out of the conversation.
-        self._go(now, goal if land is None else land.inside(*goal))
+        self._go(now, max(ways, key=lambda way: min(math.dist(way, other) for other in others)))
 
     def _go(self, now: float, goal: Point) -> None:
         self._goal = inside(*goal)
