@@ -1,4 +1,4 @@
-"""One bot at a server: tells where it walks, is in the room of the land that it stands in, and talks there.
+"""One bot at a server: tells where it walks, is in the room of the land that it stands in, and talks there and aloud.
 
 Where to and what to say is decided by `walking` and `talking`; the connection and its coming back are the
 client library's. Called by `crowd`.
@@ -45,6 +45,7 @@ class Bot:
         self._room: str | None = None  # joined
         self._closed: set[str] = set()  # lands that this bot may not enter
         self._people: dict[str, str] = {}  # id: username, of the others in the room
+        self._aloud = False  # how a person spoke last
         self._kinds: dict[str, str] = {}  # of sessions
         self._answering: set[str] = set()  # private sessions
         for type, listener in (
@@ -53,8 +54,9 @@ class Bot:
             ("user_joined", self._joined),
             ("user_left", self._left),
             ("typing", self._typing),
-            ("message", self._hear),
+            ("message", self._read),
             ("message", self._answer),
+            ("speech", self._overhear),
             ("room_closed", self._lost),
             ("room_lost", self._lost),
         ):
@@ -125,6 +127,7 @@ class Bot:
             return
         if (left := self._room) is not None:
             self._room = None
+            self._people = {}
             await self._chat.leave(left)
         if land is None:
             return
@@ -138,6 +141,7 @@ class Bot:
     def _entered(self, frame: dict[str, Any]) -> None:
         """In the order of the wire, as the next frame may say who comes."""
         self._room = frame["room_id"]
+        self._aloud = False
         members = {member["user_id"]: member["username"] for member in frame["members"]}
         self._people = {id: username for id, username in members.items() if id != self._id}
         self._talker.enter(self._clock(), list(self._people.values()))
@@ -158,38 +162,48 @@ class Bot:
     # Talking
 
     def _scene(self) -> Scene:
-        near = [self._people[id] for id in self._near if id in self._people]
+        near = [username for username, _ in self._near.values()]
         far = [username for id, username in self._people.items() if id not in self._near]
         land = self._village.land(self._room)
         return Scene(land, [other for other in self._village.lands if other is not land], near + far)
 
     def _talk(self, now: float) -> None:
-        if self._room is None:
-            return
         match self._talker.act(now, self._scene()):
-            case Type():
+            case Type() if self._room is not None:
                 self._chat.typing(self._room)
             case Say(content):
-                self._speak(self._room, content)
+                self._speak(content)
         if self._talker.busy:
             self._walker.stay(now, SPEAKING)
 
-    def _speak(self, room: str, content: str) -> None:
-        """The one way out for what is said."""
-        self._chat.send(room, content)
+    def _speak(self, content: str) -> None:
+        """As one was spoken to; else in the room if a person is there, and aloud if one is only near."""
+        if self._room is None or self._aloud or all(map(is_bot, self._people.values())):
+            self._chat.say(content)
+        else:
+            self._chat.send(self._room, content)
 
     def _typing(self, frame: dict[str, Any]) -> None:
         if frame["room_id"] == self._room and frame["is_typing"]:
             self._talker.see_typing(self._clock(), frame["username"])
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        sender = message.get("sender_username")
-        if message["room_id"] != self._room or message["sender_id"] == self._id or sender is None:
+    def _read(self, message: dict[str, Any]) -> None:
+        if message["room_id"] == self._room:
+            self._hear(message, aloud=False)
+
+    def _overhear(self, speech: dict[str, Any]) -> None:
+        self._hear(speech, aloud=True)
+
+    def _hear(self, said: dict[str, Any], *, aloud: bool) -> None:
+        sender = said.get("sender_username")
+        if said["sender_id"] == self._id or sender is None:
             return
+        if not is_bot(sender):
+            self._aloud = aloud
         now = self._clock()
         if self._walker.standing:
             self._walker.stay(now, LISTENING)
-        self._talker.hear(now, sender, message["content"], self._scene())
+        self._talker.hear(now, sender, said["content"], self._scene())
 
     async def _answer(self, message: dict[str, Any]) -> None:
         """Something short to a person who writes in private; what comes while it is thought of has the same answer."""

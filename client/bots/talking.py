@@ -43,7 +43,7 @@ def first_name(username: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one sees. `people`: usernames of the others in the room, the nearest first."""
+    """What one sees. `people`: usernames of those who hear one, the nearest first."""
 
     land: Land | None
     others: Sequence[Land]
@@ -75,7 +75,7 @@ class _Plan:
 
 
 class Talker:
-    """One bot in one room at a time."""
+    """One bot, in one room at a time or in none, and within earshot of others."""
 
     def __init__(self, rng: random.Random, username: str) -> None:
         self._rng = rng

@@ -20,6 +20,7 @@ RING: Final = (
 PLACES: Final = 6  # around such a circle
 ELBOW_ROOM: Final = 1.5  # units; nearer than that, a place is taken
 SPOT_EVERY: Final = (10.0, 8.0)  # units between the spots of a land, across and down
+EDGE: Final = 0.5  # units; the least land is one across
 BORDER: Final = 2.0  # units of open ground around the village that still belong to it
 
 _WAYS: Final = ("east", "south-east", "south", "south-west", "west", "north-west", "north", "north-east")
@@ -39,6 +40,13 @@ class Land:
     @property
     def middle(self) -> Point:
         return self.x + self.width / 2, self.y + self.height / 2
+
+    def inside(self, x: float, y: float) -> Point:
+        """The nearest point that is well inside."""
+        return (
+            min(max(x, self.x + EDGE), self.x + self.width - EDGE),
+            min(max(y, self.y + EDGE), self.y + self.height - EDGE),
+        )
 
     def spots(self) -> list[Point]:
         """Where people stand together: some units apart, not in rows, the same at every call."""

@@ -109,14 +109,14 @@ class Walker:
         if self._goal is None and now >= self._stay_until:
             self._set_out(now, village, others, company)
         if self._goal is None:
-            self._make_room(now, others)
+            self._make_room(now, village, others)
         if self._goal is None:
             self.gait = Gait(self.gait.x, self.gait.y, self.gait.heading)
             return
         self.gait = step(self.gait, self._goal, others, min(self._pace * self._hurry, FASTEST), seconds)
         if math.dist(self.gait.place, self._goal) <= ARRIVED or now >= self._give_up_at:
             self._goal = None
-            self._stay_until = now + self._rng.uniform(*self._then_stay)
+            self._stay_until = max(self._stay_until, now + self._rng.uniform(*self._then_stay))
             self._stays_at_most_until = now + _LONGEST_STAY
 
     def _set_out(
@@ -126,7 +126,7 @@ class Walker:
         self._hurry = rng.choice((1.0, 1.0, 1.0, 1.5))
         self._then_stay = _STAY
         dice = rng.random()
-        land = next((land for land in village.lands if _holds(land, here)), None)
+        land = _land_at(village, here)
         if company and dice < _COMPANY:
             goal = place_beside(rng.choice(company), others, rng)
         elif land is not None and dice < _COMPANY + _STROLL:
@@ -139,21 +139,29 @@ class Walker:
             goal = rng.uniform(WEST, EAST), rng.uniform(NORTH, SOUTH)
         self._go(now, goal)
 
-    def _make_room(self, now: float, others: Sequence[Point]) -> None:
+    def _make_room(self, now: float, village: Village, others: Sequence[Point]) -> None:
         x, y = self.gait.place
         near = min(others, key=lambda other: math.dist(other, (x, y)), default=None)
         if near is None or math.dist(near, (x, y)) >= CROWDED:
             return
-        angle = math.atan2(y - near[1], x - near[0]) + self._rng.uniform(-0.8, 0.8)
+        start = math.atan2(y - near[1], x - near[0]) + self._rng.uniform(-0.4, 0.4)
+        angles = (start + math.pi / 4 * eighth for eighth in range(8))
+        ways = [(x + SIDESTEP * math.cos(angle), y + SIDESTEP * math.sin(angle)) for angle in angles]
+        if (land := _land_at(village, (x, y))) is not None:
+            ways = [land.inside(*way) for way in ways]  # out of the land would be out of the conversation
         self._hurry = 1.0
         self._then_stay = _STAY
-        self._go(now, (x + SIDESTEP * math.cos(angle), y + SIDESTEP * math.sin(angle)))
+        self._go(now, max(ways, key=lambda way: min(math.dist(way, other) for other in others)))
 
     def _go(self, now: float, goal: Point) -> None:
         self._goal = inside(*goal)
         # Somebody may stand where one wants to, and nobody is pushed away.
         way = math.dist(self.gait.place, self._goal)
         self._give_up_at = now + 4.0 + 1.6 * way / min(self._pace * self._hurry, FASTEST)
+
+
+def _land_at(village: Village, place: Point) -> Land | None:
+    return next((land for land in village.lands if _holds(land, place)), None)
 
 
 def _holds(land: Land, place: Point) -> bool:

@@ -131,6 +131,20 @@ def test_who_was_held_up_does_not_jump() -> None:
     assert math.dist(before, walker.gait.place) <= FASTEST * LONGEST_STEP
 
 
+def test_who_makes_room_stays_in_the_land() -> None:
+    """Somebody stands too near to one at the edge: it ends aside, where it still hears what is said."""
+    walker, lands = Walker(random.Random(1), 0.0), village()
+    (edge,) = (land for land in lands.lands if land.name == "Rosemary Walk")
+    walker.step(0.2, 0.2, lands, [], [])
+    walker.stay(0.4, 30.0)
+    walker.gait = Gait(edge.x + edge.width - 0.1, edge.y + 5)
+    for tick in range(3, 33):
+        walker.step(tick * 0.2, 0.2, lands, [(edge.x + edge.width - 0.5, edge.y + 5)], [])
+    assert walker.standing
+    assert edge.x <= walker.gait.x < edge.x + edge.width
+    assert math.dist(walker.gait.place, (edge.x + edge.width - 0.5, edge.y + 5)) >= walking.CROWDED
+
+
 def test_who_is_spoken_with_stays_within_reason() -> None:
     """It stops for it, and goes on after a minute however much is said."""
     walker = Walker(random.Random(1), 0.0)

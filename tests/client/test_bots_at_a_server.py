@@ -83,6 +83,17 @@ async def test_they_come_back(server: Server, tmp_path: Path) -> None:
         await see_walking(ann)
 
 
+async def test_what_is_said_aloud_is_answered_aloud(server: Server, tmp_path: Path) -> None:
+    """By the one who is spoken to, whether in the room of a land or in none."""
+    async with watching(server) as ann, bots(server, 1, tmp_path / "bots.json"):
+        await sees(ann, "Ada.bot")
+        heard = Told(ann.chat, "speech")
+        (ada,) = ann.chat.nearby.values()
+        await ann.chat.update_location(ada["x"], ada["y"])
+        await ann.chat.say("Hello Ada!").settled()
+        assert "Ann" in (await heard.next(sender_id=ada["user_id"]))["content"]
+
+
 @pytest.mark.logs("hereabouts.bots WARNING bot 0 was signed out")
 async def test_one_that_is_sent_away(server: Server, tmp_path: Path) -> None:
     """It goes and stays away; the others stay."""
