@@ -45,13 +45,13 @@ async def bots_in_sight(hereabouts: Hereabouts) -> dict[str, tuple[str, float, f
     looks = Told(hereabouts.chat, "nearby_users")
     deadline = monotonic() + SECONDS
     while True:
+        await asyncio.sleep(0.2)  # the rates are on
         await hereabouts.chat.update_location(0, 0, radius=50)
         users = (await looks.next())["users"]
         bots = {user["user_id"]: (user["username"], user["x"], user["y"]) for user in users}
         if len(bots) == BOTS:
             return bots
         assert monotonic() < deadline, bots
-        await asyncio.sleep(0.2)
 
 
 async def greet(hereabouts: Hereabouts, heard: Told) -> str:
