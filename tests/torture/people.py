@@ -167,6 +167,7 @@ class Device:
         self.synced = True
 
     def _outgoing(self, message: OutgoingMessage) -> None:
+        assert message.room_id is not None  # nobody speaks aloud here
         if message.client_id not in self._sending:
             self._sending.add(message.client_id)
             self.unsettled += 1
