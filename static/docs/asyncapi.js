@@ -54,6 +54,7 @@ function typeOf(document, schema) {
   if ('const' in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
   if (schema.anyOf) return schema.anyOf.map((choice) => typeOf(document, choice)).join(' or ');
+  if (schema.prefixItems) return `[${schema.prefixItems.map((part) => typeOf(document, part)).join(', ')}]`;
   if (schema.type === 'array') return `list of ${typeOf(document, schema.items)}`;
   if (schema.format === 'date-time') return 'time';
   return schema.type ?? 'anything';
