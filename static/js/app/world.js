@@ -17,6 +17,7 @@ const REPORT_MS = 100; // the server's own tick: told more often, nobody would s
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
 const FADE_MS = 400;
 const SPEECH_MS = 6_000;
+const WORDS_FADE_MS = 500; // at least as long as the map takes for it
 const LISTS_MS = 400; // lists beside the map are read, not watched
 /** Above so many in view the server may tell some of them less often than every tick (docs/protocol.md). */
 const EVERY_TICK = 100;
@@ -102,14 +103,29 @@ export class World extends Emitter {
   /** Shows words over an avatar for a while. */
   say(userId, text) {
     this.speech.set(userId, { text: legible(text, '…'), until: performance.now() + SPEECH_MS });
+    this.emit('changed');
   }
 
-  /** @param {number} seconds since the last frame @param {number} now  of performance.now() */
+  /**
+   * @param {number} seconds since the last frame @param {number} now  of performance.now()
+   * @returns {boolean} whether anybody walks, comes or goes, or words fade
+   */
   step(seconds, now) {
     this.#walk(Math.min(seconds, 0.1));
-    for (const person of this.people.values()) this.#draw(person, now);
-    for (const [userId, { until }] of this.speech) if (until < now) this.speech.delete(userId);
-    if (now < this.#tellAt) return;
+    let moves = this.self.moving || this.talking.size > 0;
+    for (const person of this.people.values()) {
+      this.#draw(person, now);
+      moves ||= person.moving || person.opacity < 1;
+    }
+    for (const [userId, { until }] of this.speech) {
+      if (until < now) this.speech.delete(userId);
+      moves ||= until < now + WORDS_FADE_MS;
+    }
+    if (now >= this.#tellAt) this.#keepTold(now);
+    return moves;
+  }
+
+  #keepTold(now) {
     // A land was made or given up underfoot, or its room was lost: the answer says where one is.
     const elsewhere = (this.#lands.at(this.self.x, this.self.y)?.id ?? null) !== this.landId;
     this.#tell(elsewhere && now >= this.#tellAt + LAND_MS);

@@ -16,6 +16,8 @@ export class Ground extends Container {
   #next = null;
   #scale = 0;
   #restingSince = 0;
+  /** Whether all in view is painted, and sharp. */
+  isDone = false;
 
   /** @param {{camera: import('./camera.js').Camera, colours: object, density: number, now: number}} view */
   draw(view) {
@@ -39,9 +41,11 @@ export class Ground extends Container {
       this.#shown = this.#next;
       this.#shown.layer.visible = true;
       this.#next = null;
-    } else if (!this.#next) {
-      this.#shown.layer.paint(camera, until);
+      this.isDone = true;
+    } else {
+      this.isDone = !this.#next && this.#shown.layer.paint(camera, until);
     }
+    this.isDone &&= this.#shown.scale === camera.scale;
     this.#shown?.layer.place(camera, density);
   }
 }

@@ -10,6 +10,11 @@ import { Palette } from './palette.js';
 import { rendererFor } from './pixi.js';
 import { Scene } from './scene.js';
 
+// Nothing is drawn twice: while all stand still, only what moves by itself is, and where motion is not wanted, nothing
+// but what no event tells of.
+const IDLE_MS = 66;
+const STILL_MS = 250;
+
 export class WorldMap {
   #canvas;
   #app;
@@ -18,7 +23,10 @@ export class WorldMap {
   #claim = null;
   #pointer = null; // where it rests, for what walks under it
   #hovered = null;
-  #drawnAt = 0;
+  #steppedAt = 0;
+  #drawnAt = -Infinity;
+  #drawnView = ''; // what of the camera and the pointer was drawn
+  #due = true; // something has changed
   #frame = 0;
   #detach;
   #resizes;
@@ -89,6 +97,7 @@ export class WorldMap {
         this.#app.emit('changed');
       }, { signal });
     }
+    signal.addEventListener('abort', this.#app.on('changed', () => { this.#due = true; }));
     signal.addEventListener('abort', this.#app.world.on('moved', () => this.camera.centreOn(this.#app.world.self)));
   }
 
@@ -97,20 +106,21 @@ export class WorldMap {
     if (!width || !height) return;
     this.camera.resize(width, height);
     this.renderer.resize(width, height, devicePixelRatio);
+    this.#due = true;
   }
 
   #tick(now) {
     this.#frame = requestAnimationFrame((next) => this.#tick(next));
-    const seconds = (now - this.#drawnAt) / 1000;
-    this.#drawnAt = now;
+    const seconds = (now - this.#steppedAt) / 1000;
+    this.#steppedAt = now;
     const { world, lands, people, conversations, hereabouts } = this.#app;
     if (!hereabouts.user) return; // signing out
     if (this.renderer.resolution !== devicePixelRatio) this.#resize(); // another screen, or the page was zoomed
-    world.step(seconds, performance.now());
+    const moves = world.step(seconds, performance.now());
     this.camera.follow(world.self, seconds, !this.#still.matches);
     lands.view(this.camera.bounds);
-    if (this.isLost) return;
     this.#hover();
+    if (this.isLost || !(moves || this.#isDue(now))) return;
     const { colours } = this.#palette;
     this.#scene.draw({
       camera: this.camera,
@@ -129,6 +139,17 @@ export class WorldMap {
       still: this.#still.matches,
     });
     this.renderer.render({ container: this.#scene, clearColor: colours.ground });
+    this.#drawnAt = now;
+    this.#due = moves || !this.#scene.isDone; // once more, with those who walked standing
+  }
+
+  #isDue(now) {
+    const { x, y, scale, covered } = this.camera;
+    const quarters = (units) => Math.round(units * scale * 4); // of a pixel
+    const view = [quarters(x), quarters(y), scale, covered.above, covered.below, this.#hovered?.id, JSON.stringify(this.#claim)].join();
+    const changed = view !== this.#drawnView;
+    this.#drawnView = view;
+    return changed || this.#due || now - this.#drawnAt >= (this.#still.matches ? STILL_MS : IDLE_MS);
   }
 
   #personAt(point) {

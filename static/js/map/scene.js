@@ -71,6 +71,11 @@ export class Scene extends Container {
     this.#words.draw(view, figures, landNames);
   }
 
+  /** Whether another frame of the same would look the same, but for what moves by itself. */
+  get isDone() {
+    return this.#ground.isDone;
+  }
+
   /** Everything is painted anew: other colours, another density of the screen, or fonts that came in. */
   #repaint({ colours, density }) {
     this.#colours = colours;
