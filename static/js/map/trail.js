@@ -38,11 +38,10 @@ export class Trail {
       this.appearedAt = now;
       return;
     }
-    const since = now + DELAY_MS - last.at;
-    const walk = sparse ? Math.max(DELAY_MS, Math.min(since, (way / PACE) * 1000)) : DELAY_MS;
     // Whoever stood, or was waited for, sets out now from where they are drawn.
     if (last.at < now) this.#points = [{ at: now, x: last.x, y: last.y }];
-    this.#points.push({ at: Math.max(now + walk, last.at), x, y });
+    const walked = sparse ? this.end.at + (way / PACE) * 1000 : this.end.at;
+    this.#points.push({ at: Math.max(now + DELAY_MS, Math.min(walked, now + LONGEST_STEP_MS)), x, y });
   }
 
   /**

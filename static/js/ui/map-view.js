@@ -2,6 +2,7 @@
 // and the few tools that lie over it.
 
 import { AWAY_MS } from '../app/app.js';
+import { Unseen } from '../map/unseen.js';
 import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
 import { loadMap } from './load-map.js';
@@ -20,8 +21,10 @@ export function MapView() {
   const [failed, setFailed] = useState(false);
   useEffect(() => {
     let gone = false;
+    const unseen = new Unseen(app);
     const opening = loadMap().then(({ WorldMap }) => gone || WorldMap.open(canvas.current, app));
     opening.then((made) => {
+      unseen.stop();
       app.map = gone ? null : made;
       setMap(app.map);
     }, (error) => {
@@ -30,6 +33,7 @@ export function MapView() {
     });
     return () => {
       gone = true;
+      unseen.stop();
       app.map = null;
       opening.then((made) => made.destroy?.(), () => null); // told above
     };
