@@ -14,13 +14,16 @@ CODE := server handlers storage spatial client run.py
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check torture bench bench-quick fuzz format lock sbom audit clean
+.PHONY: help run demo test check torture bench bench-living bench-quick fuzz format lock sbom audit clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(VENV)/.installed ## install what is pinned, then MongoDB and the server (PORT=8000 HOST=127.0.0.1)
 	@exec $(BIN)/python run.py --host $(HOST) --port $(PORT)
+
+demo: $(VENV)/.installed ## the same with a village of bots to walk among (BOTS=24 PORT=8000)
+	@exec $(BIN)/python run.py --host $(HOST) --port $(PORT) --bots $(or $(BOTS),24)
 
 test: $(VENV)/.installed-dev ## install what tests need, then run all of them
 	@sh tests/install_programs.sh
@@ -42,7 +45,10 @@ torture: $(VENV)/.installed-dev ## real faults, and a check that nothing acknowl
 bench: $(BENCH)/.installed ## measure every row beside its peers, into docs/performance.md (Linux, two cores, about 15 minutes)
 	@$(BENCH)/bin/python -m bench
 
-bench-quick: $(BENCH)/.installed ## one short run of each row, in under a minute; writes nothing
+bench-living: $(BENCH)/.installed ## people who walk and see who is near, up to the limit of each server, into the same page (half an hour)
+	@$(BENCH)/bin/python -m bench.living
+
+bench-quick: $(BENCH)/.installed ## one short run of each row, in about a minute; writes nothing
 	@$(BENCH)/bin/python -m bench --quick
 
 format: $(VENV)/.installed-dev ## put the code into its one format

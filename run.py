@@ -8,14 +8,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvloop
 
+from client.bots.accounts import MOST as MOST_BOTS
 from server import logs, settings
 from server.app import App
 from server.clock import Clock
@@ -53,6 +56,8 @@ commands:
 
 USER_COMMANDS = ("ban", "unban")
 
+BOTS_LEAVE_SECONDS = 3.0  # they take two; a server that stops does not wait for ones that hang
+
 
 class BadCommand(Exception):
     """A command that cannot be done; the text says why."""
@@ -73,17 +78,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="command",
     )
     parser.add_argument("user", nargs="?", metavar="USER", help="of ban and unban: a username or an id")
+    parser.add_argument(
+        "--bots",
+        type=int,
+        default=0,
+        metavar="N",
+        help=f"of serve: N walkers around the origin that move and chat, {MOST_BOTS} at most, for a first look",
+    )
     settings.add_options(parser)
     options = vars(parser.parse_intermixed_args(arguments))
-    command, user = options.pop("command"), options.pop("user")
+    command, user, bots = options.pop("command"), options.pop("user"), options.pop("bots")
     if (command in USER_COMMANDS) != bool(user):
         parser.error(f"{command} takes {'a USER' if command in USER_COMMANDS else 'no USER'}")
+    if not 0 <= bots <= MOST_BOTS or (bots and command != "serve"):
+        parser.error(f"--bots: expected 0 to {MOST_BOTS}, with serve")
     try:
         chosen = settings.load(options)
+        if bots:
+            check_bots_can_sign_in(chosen)
         logs.configure(chosen.log_format, chosen.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if command == "serve":
-                runner.run(serve(chosen))
+                runner.run(serve(chosen, bots))
             elif command == "rotate-keys":
                 runner.run(rotate_keys(chosen))
             else:
@@ -107,7 +123,17 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
-async def serve(chosen: Settings) -> None:
+def check_bots_can_sign_in(chosen: Settings) -> None:
+    if chosen.oidc_issuer:
+        raise BadSetting("--bots needs accounts of our own, and here an identity provider signs people in")
+    if chosen.tls:
+        raise BadSetting(
+            "--bots needs plain HTTP on this machine, and our certificate is for another name:"
+            " run `python -m client.bots` with the server's public URL instead"
+        )
+
+
+async def serve(chosen: Settings, bots: int) -> None:
     """Runs until SIGTERM or SIGINT. Either also ends a start that takes its time."""
     stopping = asyncio.Event()
     starting = asyncio.current_task()
@@ -134,9 +160,10 @@ async def serve(chosen: Settings) -> None:
                     await app.start()
                     starting = None
                     spare_the_collector()
-                    _greet(chosen, app.port)
-                    await stopping.wait()
-                    log.info("stopping")
+                    _greet(chosen, app.port, bots)
+                    async with _bots(chosen, app.port, bots):
+                        await stopping.wait()
+                        log.info("stopping")
                 finally:
                     await app.stop()
     except asyncio.CancelledError:
@@ -218,6 +245,50 @@ async def _database(chosen: Settings) -> AsyncIterator[str]:
         await mongod.stop()
 
 
+@asynccontextmanager
+async def _bots(chosen: Settings, port: int, count: int) -> AsyncIterator[None]:
+    """So many walkers, in a process of their own: that leaves the server its core, and they are clients like others.
+
+    They leave when their standard input ends. It does whatever becomes of this process, a SIGKILL included.
+    """
+    if not count:
+        yield
+        return
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(chosen.host, chosen.host)
+    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    accounts = (chosen.data_dir / "bots.json").absolute()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "client.bots", origin, str(count), str(accounts), "--until-stdin-ends"),
+        stdin=PIPE,
+        stderr=PIPE,
+        cwd=Path(__file__).parent,
+        # The settings hold secrets, which are not their business.
+        env={name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ},
+        # A Ctrl-C at the terminal is for us: it is we who end them.
+        start_new_session=True,
+    )
+    log.info("bots_started", bots=count, process_id=process.pid)
+    listening = asyncio.create_task(_hear(process))
+    try:
+        yield
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        if not (await asyncio.wait([listening], timeout=BOTS_LEAVE_SECONDS))[0]:
+            log.warning("bots_killed", process_id=process.pid)
+            process.kill()
+            await listening
+
+
+async def _hear(process: asyncio.subprocess.Process) -> None:
+    """Passes on to the log what they complain of, until they are gone."""
+    assert process.stderr is not None
+    async for line in process.stderr:
+        log.warning("bots", said=line.decode("utf-8", "replace").rstrip())
+    code = await process.wait()
+    (log.warning if code else log.info)("bots_left", exit_code=code)
+
+
 def _key_file(chosen: Settings) -> Path:
     return chosen.data_dir / "master.keys"
 
@@ -246,13 +317,15 @@ def _token_secret(chosen: Settings) -> bytes:
     return secret
 
 
-def _greet(chosen: Settings, port: int) -> None:
+def _greet(chosen: Settings, port: int, bots: int) -> None:
     scheme = "https" if chosen.tls else "http"
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     shown = "localhost" if chosen.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
     url = f"{scheme}://{shown}:{port}"
     print(
-        f"\n  Hereabouts is running.\n\n    demo   {url}/\n    API    {url}/api/docs\n\n  Ctrl-C stops it.\n",
+        f"\n  Hereabouts is running.\n\n    demo   {url}/\n    API    {url}/api/docs\n"
+        + (f"\n  {bots} bots walk about in its middle, where newcomers begin.\n" if bots else "")
+        + "\n  Ctrl-C stops it.\n",
         flush=True,
     )
 

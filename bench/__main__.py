@@ -14,6 +14,7 @@ from typing import Final
 
 from tqdm import tqdm
 
+from bench.living import look
 from bench.peer import Peer, echo_peer, fanout_peers
 from bench.processes import Failed, build
 from bench.report import Result, line, table, write
@@ -72,6 +73,8 @@ def measure(options: argparse.Namespace, folder: Path, peers: list[Peer], echo: 
                         progress.update()
                 results.append(Result(row, figures))
                 progress.write(line(results[-1]))
+        if options.quick:
+            progress.write(look(folder))
         world.check_stored()
         if not options.quick and options.rows == "ABCDEFGH":
             write(results, [*peers, echo], world.loaded, world.commands, options.runs)

@@ -5,6 +5,7 @@ One that cannot be had here is reported as absent, with the reason.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,10 +65,11 @@ def _gcc() -> str:
 
 
 def _node(package: str) -> str:
-    if not (PEERS / "node_modules").exists():
-        run(["npm", "ci", "--no-audit", "--no-fund"], cwd=PEERS)
-    script = f"console.log(require('{package}/package.json').version, process.version)"
-    return "{} (node {})".format(*run(["node", "-e", script], cwd=PEERS).split())
+    locked, installed = PEERS / "package-lock.json", PEERS / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < locked.stat().st_mtime:
+        run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=PEERS)
+    made = json.loads((PEERS / "node_modules" / package / "package.json").read_text())["version"]
+    return f"{made} (node {run(['node', '--version']).strip()})"
 
 
 def _centrifuge() -> str:
@@ -108,10 +110,37 @@ def fanout_peers() -> list[Peer]:
         ),
         Peer(
             "FastAPI",
-            lambda: f"{version('fastapi')} (uvicorn {version('uvicorn')})",
+            _fastapi,
             lambda: python("fastapi_fanout.py"),
         ),
     ]
+
+
+def land_peers() -> list[Peer]:
+    """Servers that tell people where others are."""
+    return [
+        Peer(
+            "Colyseus room",
+            lambda: _node("@colyseus/core"),
+            lambda: ["env", "NODE_ENV=production", "node", "colyseus_moves.js"],
+        ),
+        Peer(
+            "Colyseus views",
+            lambda: _node("@colyseus/core"),
+            lambda: ["env", "NODE_ENV=production", "node", "colyseus_moves.js", "views"],
+        ),
+        Peer(
+            "socket.io room",
+            lambda: _node("socket.io"),
+            lambda: ["env", "NODE_ENV=production", "node", "socketio_moves.js"],
+            open=("-u", "/socket.io/?EIO=4&transport=websocket"),
+        ),
+        Peer("FastAPI to all", _fastapi, lambda: python("fastapi_moves.py")),
+    ]
+
+
+def _fastapi() -> str:
+    return f"{version('fastapi')} (uvicorn {version('uvicorn')})"
 
 
 def echo_peer() -> Peer:

@@ -52,6 +52,10 @@ class Process:
             raise Failed(f"{' '.join(map(str, command))}: {self._process.stderr.read().strip()}")
 
     @property
+    def pid(self) -> int:
+        return self._process.pid  # `taskset` becomes the command, with the same id
+
+    @property
     def resident(self) -> int:
         """Bytes in memory."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
@@ -70,6 +74,11 @@ class Process:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """For one with nothing to save."""
+        self._process.kill()
+        self._process.communicate()
 
     def stop(self) -> None:
         self.resume()
@@ -95,7 +104,8 @@ def build(source: str, *libraries: str) -> Path:
     """A C program of this folder, compiled if it changed."""
     BUILT.mkdir(exist_ok=True)
     path, built = HERE / source, BUILT / Path(source).stem
-    if not built.exists() or built.stat().st_mtime < path.stat().st_mtime:
+    changed = max(read.stat().st_mtime for read in (path, *HERE.glob("*.h")))
+    if not built.exists() or built.stat().st_mtime < changed:
         run(["gcc", "-O2", "-Wall", "-o", built, path, *libraries])
     return built
 

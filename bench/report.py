@@ -117,7 +117,7 @@ def section(
     )
     return "\n".join(
         [
-            f"{datetime.now(UTC):%d %B %Y}, {_machine()}. Medians of {runs} alternating runs.",
+            f"{datetime.now(UTC):%d %B %Y}, {machine()}. Medians of {runs} alternating runs.",
             f"Python {platform.python_version()}, {ours}. Beside it: {present}.",
             *absent,
             "",
@@ -144,7 +144,7 @@ def _shortened(command: str) -> str:
     return re.sub("x{20,}", lambda padding: f"({len(padding[0])} times x)", command)
 
 
-def _machine() -> str:
+def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024**2

@@ -138,7 +138,7 @@ class World:
             *("-o", "connected", "-m", message, "-a", "nearby_users", "-A", '"user_id"'),
             *("-S", spacing, "-C", COLUMNS, "-t", self.seconds),
         )
-        neighbours = answer["counted"] / answer["answered"]
+        neighbours = answer["counted"] / max(1, answer["answered"])
         # The first round finds half of the others in their places, and those at the edge have fewer around.
         expected = (0, 0) if spacing == APART else (6.5, 8)
         if answer["answered"] != answer["sent"] or not expected[0] <= neighbours <= expected[1]:

@@ -44,7 +44,8 @@ async def main(options: argparse.Namespace) -> None:
     app = App(settings, store, world["token_secret"].encode())
     await app.start()
     if options.positions:
-        app.node.proximity._worlds["main"] = elsewhere(options.positions)
+        proximity = app.node.proximity
+        proximity._worlds["main"] = next(proximity._worlds_made), elsewhere(options.positions)
     spare_the_collector()
     print(app.port, flush=True)
     await stopping.wait()

@@ -112,6 +112,10 @@ class Api:
         """`forbidden` for somebody else's."""
         await self._call("DELETE", f"/chat/sessions/{_id(room_id)}/messages/{_id(message_id)}")
 
+    async def speech(self, *, before: str | None = None, limit: int | None = None) -> Json:
+        """`{speech, next_before?}`: what one said or heard aloud, newest first, 200 at most."""
+        return await self._object("GET", "/chat/speech", query={"before": before, "limit": limit})
+
     # Lands
 
     async def lands(self, **area: Any) -> Json:

@@ -1,4 +1,4 @@
-"""The chat socket: rooms, messages, typing, read marks, and one's position.
+"""The chat socket: rooms, messages, speech, typing, read marks, and one's position.
 
 After a reconnect it resumes its rooms in one request and sends what was not acknowledged, so that its
 listeners see each message once and in order whatever the network did.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, TypedDict
 
 from client.api import Api
 from client.auth import Auth
 from client.errors import HereaboutsError
-from client.outbox import Outbox, OutgoingMessage
+from client.outbox import SPEECH, Outbox, OutgoingMessage
 from client.room_log import Message, RoomLog
 from client.socket import Frame, ReconnectingSocket, as_error
+from client.speech_log import SpeechLog
 
 TYPING_SECONDS: Final = 3.0  # the server passes typing on once per user in this time
 RESUME_ROOMS: Final = 200  # the server takes so many in one request
@@ -33,12 +34,12 @@ class NearbyUser(TypedDict):
 
 
 class _Resume:
-    """One `resume` request under way."""
+    """One `resume` request under way: of rooms, and perhaps of speech, which is `SPEECH` among them."""
 
-    def __init__(self, ref: str, asked: dict[str, int]) -> None:
+    def __init__(self, ref: str, asked: dict[str, int], speech: bool) -> None:
         self.ref = ref
         self.asked = asked  # after which seq, by room
-        self.waiting = set(asked)
+        self.waiting = {*asked, SPEECH} if speech else set(asked)
         self.refused: dict[str, HereaboutsError] = {}
         self.progress = asyncio.Event()
 
@@ -56,6 +57,7 @@ class ChatSocket(ReconnectingSocket):
 
     - `message`: of a followed room, in order and once
     - `message_deleted {room_id, id, seq?}`: also for those deleted while we were away, then without a `seq`
+    - `speech`: said or heard aloud, in order and once
     - `outgoing` OutgoingMessage: one of ours changed state
     - `synced {}`: after each connect, when all followed rooms are as the server has them
     - `room_lost {room_id, error}`: a room that could not be entered again
@@ -65,13 +67,12 @@ class ChatSocket(ReconnectingSocket):
         super().__init__(url, auth)
         self._api = api
         self._log = RoomLog(lambda message: self._tell(message), lambda room_id: self._read_history(room_id))
-        self._outbox = Outbox(
-            self.request,
-            # Before its resume a room is not joined, and the server would refuse the message for good.
-            lambda room_id: self._connection is not None and room_id not in self._unresumed,
-            lambda message: self.emit("outgoing", message),
-        )
-        self._unresumed: set[str] = set()  # rooms that this connection has to resume yet
+        self._speech = SpeechLog(lambda speech: self.emit("speech", {"type": "speech", **speech}))
+        self._outbox = Outbox(self.request, self._may_send, lambda message: self.emit("outgoing", message))
+        # Rooms, and `SPEECH`, that this connection has to resume yet
+        self._unresumed: set[str] = set()
+        # Whether one stood somewhere, which ended with the connection.
+        self._placed = self._displaced = False
         self._resume: _Resume | None = None
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._left: set[str] = set()
@@ -84,7 +85,9 @@ class ChatSocket(ReconnectingSocket):
         """Forgets rooms too, and what was not sent has failed: for a change of user."""
         super().close()
         self._log.clear()
+        self._speech.clear()
         self._outbox.clear()
+        self._placed = self._displaced = False
         self._left.clear()
         self._typing_sent_at.clear()
         self._radius = None
@@ -124,6 +127,13 @@ class ChatSocket(ReconnectingSocket):
         """At once, connected or not; how it goes is told by `outgoing` and by `settled()` of the message."""
         self._typing_sent_at.pop(room_id, None)
         return self._outbox.send(room_id, content)
+
+    def say(self, content: str) -> OutgoingMessage:
+        """Says something to whoever is within earshot: as `send`. Its `room_id` is None.
+
+        After a reconnect it waits until `update_location` has said again where one stands.
+        """
+        return self._outbox.send(None, content)
 
     def retry(self, client_id: str) -> None:
         """Sends a failed message once more."""
@@ -188,8 +198,18 @@ class ChatSocket(ReconnectingSocket):
             else:
                 self.emit(type, frame)
             return
+        if type == "speech":
+            if resume is not None:
+                resume.progress.set()
+            self._speech.receive(frame)
+            return
         if type == "resumed":
             self._resumed(frame)
+        elif type == "speech_resumed":
+            self._speech_resumed(frame)
+        elif type == "location_updated":
+            self._placed, self._displaced = True, False
+            self._outbox.flush(SPEECH)
         elif type == "error" and resume is not None and frame.get("ref") == resume.ref:
             resume.answered(frame.get("room_id"), as_error(frame))
             return
@@ -235,18 +255,27 @@ class ChatSocket(ReconnectingSocket):
         self._unresumed.discard(room_id)
         self._outbox.flush(room_id)  # what waited for its resume: the server says what becomes of it
 
+    def _may_send(self, lane: str) -> bool:
+        """Before its resume a room is not joined, and the server would refuse the message for good; so it would
+        what is said by one who does not stand anywhere yet."""
+        if self._connection is None or lane in self._unresumed:
+            return False
+        return lane != SPEECH or not self._displaced
+
     # Reconnecting
 
     def _opened(self, frame: Frame) -> None:
         self.user_id = frame["user_id"]
         self._log.hold()
-        self._unresumed = set(self._log.rooms)
+        self._speech.hold()
+        self._unresumed = {*self._log.rooms, SPEECH}
         super()._opened(frame)
         if self._radius is not None:
             self.notify("watch_nearby", radius=self._radius)
 
     def _drop(self) -> None:
         self._outbox.stop()
+        self._displaced = self._placed
         self._resume = None
         self._reading.clear()  # ended with the connection
         super()._drop()
@@ -267,12 +296,15 @@ class ChatSocket(ReconnectingSocket):
 
     async def _resume_rooms(self, rooms: list[str]) -> list[float]:
         """In how many seconds to ask again for those that were refused for the moment."""
-        asked = {room_id: self._log.settled(room_id) for room_id in rooms if room_id in self._unresumed}
-        if not asked:
+        wanted = [room_id for room_id in rooms if room_id in self._unresumed]
+        asked = {room_id: self._log.settled(room_id) for room_id in wanted if room_id != SPEECH}
+        speech = SPEECH in wanted
+        if not asked and not speech:
             return []  # left meanwhile
-        resume = self._resume = _Resume(f"resume-{next(self._refs)}", asked)
+        resume = self._resume = _Resume(f"resume-{next(self._refs)}", asked, speech)
         positions = [{"room_id": room_id, "after_seq": seq} for room_id, seq in asked.items()]
-        self.notify("resume", rooms=positions, ref=resume.ref)
+        also = {"speech_after": self._speech.last} if speech else {}
+        self.notify("resume", rooms=positions, ref=resume.ref, **also)
         while resume.waiting:
             resume.progress.clear()
             try:
@@ -283,7 +315,9 @@ class ChatSocket(ReconnectingSocket):
                 await asyncio.Event().wait()  # this task ends with the connection
         self._resume = None
         for room_id, error in resume.refused.items():
-            if not error.transient and room_id in self._log:
+            if not error.transient and room_id == SPEECH:  # what was missed is not to be had: from now on
+                self._speech_resumed({"complete": True, "last_id": None})
+            elif not error.transient and room_id in self._log:
                 self._lose(room_id, error)
         return [_pause(error) for error in resume.refused.values() if error.transient]
 
@@ -303,6 +337,17 @@ class ChatSocket(ReconnectingSocket):
         self._unresumed.discard(room_id)
         self._outbox.flush(room_id)
 
+    def _speech_resumed(self, frame: Frame) -> None:
+        if frame["complete"]:
+            self._speech.begin(frame["last_id"] or "0")
+            self._speech.release()
+        else:
+            self._keep_reading(SPEECH, self._fill_speech())
+        if self._resume is not None:
+            self._resume.answered(SPEECH)
+        self._unresumed.discard(SPEECH)
+        self._outbox.flush(SPEECH)
+
     def _lose(self, room_id: str, error: HereaboutsError) -> None:
         self._forget(room_id)
         self.emit("room_lost", {"room_id": room_id, "error": error})
@@ -310,7 +355,10 @@ class ChatSocket(ReconnectingSocket):
     def _read_history(self, room_id: str, last_seq: int = 0) -> None:
         """Fills a gap of a room that is held back, up to `last_seq` and what is held."""
         upto = max(last_seq, self._log.highest(room_id))
-        task = self._reading[room_id] = self._keep(self._fill(room_id, upto))
+        self._keep_reading(room_id, self._fill(room_id, upto))
+
+    def _keep_reading(self, room_id: str, reading: Coroutine[Any, Any, None]) -> None:
+        task = self._reading[room_id] = self._keep(reading)
 
         def ended(_: asyncio.Task[None]) -> None:
             if self._reading.get(room_id) is task:
@@ -332,6 +380,24 @@ class ChatSocket(ReconnectingSocket):
                 self._log.advance(room_id, page["messages"])
                 after = page.get("next_after")
         self._log.cover(room_id, upto)
+
+    async def _fill_speech(self) -> None:
+        """Reads what was missed, the newest first, down to where we were."""
+        before: str | None = None
+        while before is None or before > (self._speech.last or ""):
+            try:
+                page = await self._api.speech(before=before, limit=PAGE)
+            except HereaboutsError as error:
+                if not error.transient:
+                    break
+                await asyncio.sleep(_pause(error))
+                continue
+            for speech in page["speech"]:
+                self._speech.receive(speech)
+            before = page.get("next_before")
+            if before is None:
+                break
+        self._speech.release()
 
 
 def _pause(error: HereaboutsError) -> float:

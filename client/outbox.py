@@ -1,11 +1,13 @@
-"""Messages on their way out: each is `sending` until the server acknowledges it (`sent`) or refuses it
-(`failed`), and is sent again under the same `client_id` after a reconnect, so that it is written once.
+"""Messages, and what is said aloud, on their way out: each is `sending` until the server acknowledges it
+(`sent`) or refuses it (`failed`), and is sent again under the same `client_id` after a reconnect, so that
+it is written once.
 
 Order. A room's messages go out one at a time: the next one starts when the one before it is sent or has
-failed. Rooms do not wait for each other. With several of a room in flight no rule on this side would
-do: the server serves each for itself, so behind one that it refuses for now (rate_limited, unavailable)
-it may accept the next, and the first, sent again, would come after it. What that costs is a round trip a
-message, in one room, for one sender; the server's rates allow less than that anyway.
+failed. So does what is said aloud; it and the rooms do not wait for each other. With several of a room in
+flight no rule on this side would do: the server serves each for itself, so behind one that it refuses for
+now (rate_limited, unavailable) it may accept the next, and the first, sent again, would come after it. What
+that costs is a round trip a message, in one room, for one sender; the server's rates allow less than that
+anyway.
 """
 
 from __future__ import annotations
@@ -25,21 +27,27 @@ from client.errors import HereaboutsError
 MAX_TRIES: Final = 10
 FIRST_WAIT: Final = 2  # the attempt that full_jitter counts from: up to 2 s
 
+SPEECH: Final = ""  # in place of a room's id: what is said aloud
+
 Request = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True, eq=False)
 class OutgoingMessage:
-    room_id: str
+    room_id: str | None  # None: said aloud
     content: str
     client_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: str = "sending"  # sending, sent, failed
     error: HereaboutsError | None = None  # why it failed
     # Once sent:
     id: str | None = None
-    seq: int | None = None
+    seq: int | None = None  # of a message
     created_at: str | None = None
     _settled: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    @property
+    def lane(self) -> str:
+        return SPEECH if self.room_id is None else self.room_id
 
     async def settled(self) -> OutgoingMessage:
         """Waits until it is sent or has failed."""
@@ -55,7 +63,8 @@ class Outbox:
         changed: Callable[[OutgoingMessage], None],
     ) -> None:
         """`request(type, **fields)` sends and returns the answer; `is_open(room_id)` says whether messages may
-        go there now, and `flush` when they may again; `changed` is told every change of state."""
+        go there now (`SPEECH`: whether one may speak), and `flush` when they may again; `changed` is told
+        every change of state."""
         self._request = request
         self._is_open = is_open
         self._changed = changed
@@ -63,7 +72,8 @@ class Outbox:
         self._senders: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, OutgoingMessage] = {}
 
-    def send(self, room_id: str, content: str) -> OutgoingMessage:
+    def send(self, room_id: str | None, content: str) -> OutgoingMessage:
+        """`room_id` None: says it aloud."""
         message = OutgoingMessage(room_id, content)
         self._enqueue(message)
         return message
@@ -102,9 +112,9 @@ class Outbox:
         self._failed.clear()
 
     def _enqueue(self, message: OutgoingMessage) -> None:
-        self._queues.setdefault(message.room_id, deque()).append(message)
+        self._queues.setdefault(message.lane, deque()).append(message)
         self._changed(message)
-        self.flush(message.room_id)
+        self.flush(message.lane)
 
     async def _send_all(self, room_id: str, queue: deque[OutgoingMessage]) -> None:
         while queue:
@@ -117,11 +127,13 @@ class Outbox:
 
     async def _send_one(self, message: OutgoingMessage) -> HereaboutsError | None:
         """Until it is acknowledged, or the error for which it was given up."""
-        fields = {"room_id": message.room_id, "content": message.content, "client_id": message.client_id}
+        type, fields = "say", {"content": message.content, "client_id": message.client_id}
+        if message.room_id is not None:
+            type, fields = "send_message", {"room_id": message.room_id, **fields}
         tries = 0
         while True:
             try:
-                ack = await self._request("send_message", **fields)
+                ack = await self._request(type, **fields)
             except HereaboutsError as error:
                 if error.code != "closed":
                     tries += 1
@@ -132,7 +144,8 @@ class Outbox:
                     wait += full_jitter(FIRST_WAIT + tries - 1)
                 await asyncio.sleep(wait)
             else:
-                message.id, message.seq, message.created_at = ack["message_id"], ack["seq"], ack["created_at"]
+                message.id = ack["id"] if message.room_id is None else ack["message_id"]
+                message.seq, message.created_at = ack.get("seq"), ack["created_at"]
                 return None
 
     def _settle(self, message: OutgoingMessage, state: str, error: HereaboutsError | None) -> None:

@@ -48,6 +48,10 @@ async def delete_message(call: Call) -> None:
     await call.node.messages.delete(call.user_id, call.path["session_id"], call.path["message_id"])
 
 
+async def heard_speech(call: Call) -> shapes.HeardShape:
+    return await call.node.speaking.history(call.user_id, call.query)
+
+
 async def participants(call: Call) -> shapes.ParticipantsShape:
     user_id = call.claims.user_id if call.claims else None
     return await call.node.proximity.participants(user_id, call.path["land_id"], call.query)
@@ -145,6 +149,10 @@ ROUTES = [
     Route(
         "DELETE", f"{SESSION}/messages/{{message_id}}", delete_message, "Delete an own message",
         status=204, errors=("forbidden", "not_found"),
+    ),
+    Route(
+        "GET", "/chat/speech", heard_speech, "What the caller said or heard aloud, newest first",
+        shapes.HeardShape, query=rest.HeardSpeech,
     ),
     Route(
         "GET", "/chat/land/{land_id}/participants", participants, "Who is in or near a land; without a token, how many",

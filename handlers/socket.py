@@ -48,6 +48,7 @@ def chat_endpoint(node: Node) -> Endpoint:
     """`WS /ws/connect`."""
 
     async def arrived(connection: Connection) -> None:
+        node.speaking.arrived(connection)
         node.presence.arrived(connection)
 
     def departed(connection: Connection) -> None:
@@ -59,7 +60,7 @@ def chat_endpoint(node: Node) -> Endpoint:
 
 def signal_endpoint(node: Node) -> Endpoint:
     """`WS /webrtc/signal`."""
-    return Endpoint(node, node.signal, node.signal_dispatcher, node.calls.arrived, node.calls.departed)
+    return Endpoint(node, node.signal, node.signal_dispatcher, node.calls.arrived, node.signal_departed)
 
 
 class SocketConnection(Connection):
@@ -82,6 +83,10 @@ class SocketConnection(Connection):
     @property
     def backlog(self) -> int:
         return self._wire.backlog
+
+    @property
+    def behind(self) -> bool:
+        return self._wire.behind
 
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self._wire.send(frame, key)

@@ -148,6 +148,10 @@ class Wire:
         """Bytes that wait for the other side to read."""
         return self._outbox.size + self._transport.unsent
 
+    @property
+    def behind(self) -> bool:
+        return self._behind
+
     # Reading
 
     def data_received(self, data: bytes) -> None:

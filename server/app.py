@@ -138,7 +138,8 @@ class App:
         await self.store.close(until=began + seconds)
 
     async def _purge(self) -> None:
-        await retention.purge(self.settings, self.store.messages, self.node.recent, self.node.clock)
+        store, node = self.store, self.node
+        await retention.purge(self.settings, store.messages, store.speech, node.recent, node.clock)
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()

@@ -29,6 +29,9 @@ from server.services.renewal import Renewal
 from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
+from server.services.signals import Signals
+from server.services.speech import Speaking
+from server.services.voice import Voice
 from server.settings import Settings
 from storage.errors import SessionGone, StorageError
 
@@ -65,6 +68,7 @@ def chat_table(
     resuming: Resuming,
     sessions: Sessions,
     messages: Messages,
+    speaking: Speaking,
     proximity: Proximity,
     nearby: Nearby,
     renewal: Renewal,
@@ -75,6 +79,8 @@ def chat_table(
         # Seldom more than one a connection; of 200 rooms the most work there is.
         requests.Resume: Row(resuming.resume, 20, patient=True),
         requests.SendMessage: Row(messages.send, 2),
+        # Up to 200 listeners are looked for, stored with it, and told each for themselves.
+        requests.Say: Row(speaking.say, 5),
         requests.Typing: Row(rooms.typing),
         requests.MarkRead: Row(sessions.mark_read, 2),
         requests.UpdateLocation: Row(proximity.update_location),
@@ -86,7 +92,7 @@ def chat_table(
     }
 
 
-def signal_table(calls: Calls, renewal: Renewal) -> Table:
+def signal_table(calls: Calls, voice: Voice, signals: Signals, renewal: Renewal) -> Table:
     return {
         requests.CallInitiate: Row(calls.initiate, 5),
         requests.CallAccept: Row(calls.accept),
@@ -94,9 +100,13 @@ def signal_table(calls: Calls, renewal: Renewal) -> Table:
         requests.CallHangup: Row(calls.hang_up),
         requests.CallRejoin: Row(calls.rejoin),
         # By their size: what one side may send at once must not overflow the buffer of the other, who may be slow.
-        requests.Offer: Row(calls.describe, 10),
-        requests.Answer: Row(calls.describe, 10),
-        requests.IceCandidate: Row(calls.candidate),
+        requests.Offer: Row(signals.describe, 10),
+        requests.Answer: Row(signals.describe, 10),
+        requests.IceCandidate: Row(signals.candidate),
+        # What each makes up to six others do: begin anew, let go, be told.
+        requests.VoiceJoin: Row(voice.join, 5),
+        requests.VoiceLeave: Row(voice.leave, 2),
+        requests.VoiceMute: Row(voice.mute, 2),
         requests.Ping: Row(renewal.ping, 0.5),
         requests.RenewToken: Row(renewal.renew, 2),
     }

@@ -24,6 +24,7 @@ class Connection(ABC):
         "closed",
         "expires_at",
         "heard_at",
+        "hears_after",
         "id",
         "login_id",
         "rooms",
@@ -42,12 +43,19 @@ class Connection(ABC):
         # The `seq` from which on it gets, or has got, every message of a room.
         self.since: dict[str, int] = {}
         self.watching = False  # is told who is near, tick by tick
+        # The speech after which it gets, or has got, all that its user says and hears.
+        self.hears_after = ""
         self.closed = False  # detached: a request that still waits for storage must not join anything
 
     @property
     @abstractmethod
     def backlog(self) -> int:
         """Bytes that wait for the other side to read."""
+
+    @property
+    @abstractmethod
+    def behind(self) -> bool:
+        """Whether the other side has yet to take what was written: not what waits for the end of this turn."""
 
     @abstractmethod
     def send(self, frame: bytes, key: Hashable | None = None) -> None:

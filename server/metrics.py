@@ -43,6 +43,7 @@ class Metrics:
             registry=self.registry,
         )
         self.messages = Counter("hereabouts_messages", "Messages stored", ["kind"], registry=self.registry)
+        self.speech = Counter("hereabouts_speech", "Speech stored", registry=self.registry)
         self.deliveries = Counter(
             "hereabouts_deliveries", "Frames handed to connections", registry=self.registry
         )

@@ -12,7 +12,7 @@ from server.broker import LocalBroker
 from server.clock import Clock
 from server.dispatch import Dispatcher, Table, chat_table, signal_table
 from server.errors import BANNED, LOGGED_OUT, Close
-from server.hub import Hub
+from server.hub import Connection, Hub
 from server.metrics import Metrics
 from server.protocol import requests
 from server.protocol.shapes import IceServersShape
@@ -33,7 +33,10 @@ from server.services.renewal import Renewal
 from server.services.resuming import Resuming
 from server.services.rooms import Rooms
 from server.services.sessions import Sessions
+from server.services.signals import Signals
+from server.services.speech import Speaking
 from server.services.tokens import Claims, Tokens
+from server.services.voice import Voice
 from server.settings import Settings
 from spatial.interest import Interest
 from storage.store import Store
@@ -103,11 +106,21 @@ class Node:
             self.people,
             store.writer,
             store.deletions,
+            store.speech,
             buffer_bytes=settings.buffer_bytes,
         )
         interest = Interest()
         self.proximity = Proximity(settings, self.lands, self.people, clock, interest)
         self.nearby = Nearby(settings, interest, self.people, clock, self.metrics)
+        self.speaking = Speaking(
+            store.speech,
+            store.speech_writer,
+            self.proximity,
+            self.people,
+            chat_broker,
+            clock,
+            self.metrics,
+        )
         self.presence = Presence(
             settings, self.chat, chat_broker, self.people, self.rooms, self.proximity, clock
         )
@@ -121,6 +134,8 @@ class Node:
             store.sessions,
             clock,
         )
+        self.voice = Voice(settings, signal_broker, self.people, self.proximity, clock)
+        signals = Signals(self.voice.relay, self.calls.relay)
         renewal = Renewal(self.tokens, self.accounts, clock)
 
         self.accounts.on_login_ended = self._close_login
@@ -130,16 +145,25 @@ class Node:
         self.sessions.count_present = self.rooms.count
         self.sessions.on_members_changed = self.rooms.members_changed
         self.proximity.on_placed = self.presence.placed
-        self.people.on_blocked = self.calls.part
+        self.people.on_blocked = self._part
+        self.calls.on_talking = self.voice.pause
 
         def dispatcher(table: Table, union: Any) -> Dispatcher:
             return Dispatcher(table, union, settings, self.metrics, clock, self.quotas)
 
         chat_rows = chat_table(
-            self.rooms, resuming, self.sessions, self.messages, self.proximity, self.nearby, renewal
+            self.rooms,
+            resuming,
+            self.sessions,
+            self.messages,
+            self.speaking,
+            self.proximity,
+            self.nearby,
+            renewal,
         )
+        signal_rows = signal_table(self.calls, self.voice, signals, renewal)
         self.chat_dispatcher = dispatcher(chat_rows, requests.ChatRequest)
-        self.signal_dispatcher = dispatcher(signal_table(self.calls, renewal), requests.SignalRequest)
+        self.signal_dispatcher = dispatcher(signal_rows, requests.SignalRequest)
         self._measure()
 
     @property
@@ -169,6 +193,16 @@ class Node:
         await self.lands.disown(claims.user_id)
         await self.accounts.erase(claims)
 
+    def signal_departed(self, connection: Connection) -> None:
+        """A signaling connection is gone."""
+        self.calls.departed(connection)
+        self.voice.departed(connection)
+
+    def _part(self, user_id: str, other_id: str) -> None:
+        """A user has blocked another: what goes on between them ends."""
+        self.calls.part(user_id, other_id)
+        self.voice.part(user_id, other_id)
+
     def _close_banned(self, user_id: str) -> int:
         return self._close_all(user_id, BANNED)
 
@@ -192,10 +226,13 @@ class Node:
         gauge("positions", "Users with a position", lambda: len(self.proximity))
         gauge("nearby_watches", "Connections that are told who is near", lambda: len(self.nearby))
         gauge("writer_pending", "Messages that wait for their commit", lambda: self.store.writer.pending)
+        gauge("speech_pending", "Speech that waits for its commit", lambda: self.store.speech_writer.pending)
         gauge("outbox_bytes", "Bytes that wait for slow readers", self._backlog)
         gauge("recent_bytes", "Messages held in memory", lambda: self.recent.size)
         gauge("calls_ringing", "Calls that ring", lambda: self.calls.stats()["ringing"])
         gauge("calls_active", "Calls under way", lambda: self.calls.stats()["active"])
+        gauge("voice_joined", "Users who have joined the voice in earshot", lambda: len(self.voice))
+        gauge("voice_links", "Pairs of them who talk with each other", lambda: self.voice.link_count)
         gauge("ready", "1 while the node takes connections", lambda: float(self.ready))
 
     def _backlog(self) -> float:

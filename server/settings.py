@@ -84,7 +84,7 @@ class Settings:
         "seconds until a storage call is given up: below the heartbeat, so that waiting never looks like silence",
     )
     retention_days: int = setting(0, "days that messages are kept; 0 keeps them")
-    land_retention_days: int = setting(-1, "the same for lands; -1: as retention_days")
+    land_retention_days: int = setting(-1, "the same for lands and for speech; -1: as retention_days")
 
     # Who people are
     token_secret: str = setting(
@@ -266,7 +266,7 @@ class Settings:
 
     @property
     def message_retention_days(self) -> tuple[int, int]:
-        """Days for private and group sessions, and for lands; 0 keeps."""
+        """Days for private and group sessions, and for lands and speech; 0 keeps."""
         lands = self.land_retention_days
         return self.retention_days, self.retention_days if lands < 0 else lands
 

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.clock import rfc3339
-from server.protocol.shapes import DeletedShape, LandShape, MemberShape, MeShape, MessageShape, UserShape
-from storage.records import Land, Message, User
+from server.protocol.shapes import (
+    DeletedShape,
+    LandShape,
+    MemberShape,
+    MeShape,
+    MessageShape,
+    SpeechShape,
+    UserShape,
+)
+from storage.records import Land, Message, Speech, User
 
 
 def user_shape(user: User) -> UserShape:
@@ -51,6 +59,26 @@ def message_shape(message: Message, senders: Mapping[str, User]) -> MessageShape
 def message_event(message: Message, sender_id: str | None, username: str | None) -> dict[str, Any]:
     """A `message`, the same when it is said and when it is replayed."""
     return {"type": "message", **_message(message, sender_id, username)}
+
+
+def speech_shape(speech: Speech, sender_id: str | None, username: str | None) -> SpeechShape:
+    """Of one that can be read, the same when it is said and later. The sender is None once that account is deleted."""
+    shape: SpeechShape = {
+        "id": speech.id,
+        "sender_id": sender_id,
+        "sender_username": username,
+        "content": speech.content or "",
+        "created_at": rfc3339(speech.created_at),
+    }
+    if speech.place is not None:
+        shape["x"], shape["y"] = speech.place
+    return shape
+
+
+def heard_shape(speech: Speech, senders: Mapping[str, User]) -> SpeechShape:
+    """`senders` lacks those whose accounts are deleted."""
+    sender = senders.get(speech.sender_id)
+    return speech_shape(speech, sender.id if sender else None, sender.username if sender else None)
 
 
 def _message(message: Message, sender_id: str | None, username: str | None) -> MessageShape:

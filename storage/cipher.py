@@ -1,9 +1,10 @@
-"""Message bodies in and out of the clear, and the data keys that do it.
+"""Bodies of messages and of speech in and out of the clear, and the data keys that do it.
 
 Each session has a random 256-bit data key, stored with it, wrapped by the key ring. A body is
 AES-256-GCM under it: 12 random bytes of nonce, then the ciphertext; bound as associated data to the
 session, the message and the sender, so that a body moved elsewhere in the database does not open.
-Called by the repositories and the writer.
+Speech has a key for each day (`speech_keys`), and is bound to its audience too. Called by the
+repositories and the writers.
 """
 
 from __future__ import annotations
@@ -35,17 +36,35 @@ class SessionCipher:
         self._aead = AESGCM(data_key)
 
     def seal(self, message_id: str, sender_id: str, content: str) -> Binary:
-        nonce = os.urandom(_NONCE_BYTES)
         bound = self._session + _part(message_id) + _part(sender_id)
-        return Binary(nonce + self._aead.encrypt(nonce, content.encode(), bound))
+        return _seal(self._aead, content.encode(), bound)
 
     def open(self, message_id: str, sender_id: str, sealed: bytes) -> str:
         """Raises Tampered."""
         bound = self._session + _part(message_id) + _part(sender_id)
         try:
-            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
+            return _open(self._aead, sealed, bound).decode()
         except (InvalidTag, ValueError):
             raise Tampered(f"the body of message {message_id} is not what was written") from None
+
+
+class DayCipher:
+    """Seals and opens what was said aloud on one day."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, data_key: bytes) -> None:
+        self._aead = AESGCM(data_key)
+
+    def seal(self, speech_id: str, sender_id: str, listeners: Iterable[str], body: bytes) -> Binary:
+        return _seal(self._aead, body, _said_by(speech_id, sender_id, listeners))
+
+    def open(self, speech_id: str, sender_id: str, listeners: Iterable[str], sealed: bytes) -> bytes:
+        """Raises Tampered."""
+        try:
+            return _open(self._aead, sealed, _said_by(speech_id, sender_id, listeners))
+        except (InvalidTag, ValueError):
+            raise Tampered(f"the body of speech {speech_id} is not what was written") from None
 
 
 class DataKeys:
@@ -103,6 +122,19 @@ def key_document(wrapped: WrappedKey) -> dict[str, Any]:
 
 def wrapped_key(document: Document) -> WrappedKey:
     return WrappedKey(document["id"], bytes(document["wrapped"]))
+
+
+def _seal(aead: AESGCM, body: bytes, bound: bytes) -> Binary:
+    nonce = os.urandom(_NONCE_BYTES)
+    return Binary(nonce + aead.encrypt(nonce, body, bound))
+
+
+def _open(aead: AESGCM, sealed: bytes, bound: bytes) -> bytes:
+    return aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
+
+
+def _said_by(speech_id: str, sender_id: str, listeners: Iterable[str]) -> bytes:
+    return b"".join(map(_part, (speech_id, sender_id, *listeners)))
 
 
 def _part(text: str) -> bytes:

@@ -36,8 +36,8 @@ _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=Datetime
 
 # The driver's own deadline comes first; ours also covers what waits for a thread of its pool.
 _GUARD_SECONDS = 0.25
-# Threads of the driver's pool that nothing but the writer's commits may take.
-_WRITERS_THREADS = 1
+# Threads of the driver's pool that nothing but the commits of the two writers may take.
+_WRITERS_THREADS = 2
 # By itself the driver waits for its answer for ever.
 _GOODBYE_SECONDS = 1.0
 
@@ -131,7 +131,7 @@ class Database:
 
     @asynccontextmanager
     async def commit(self, name: str) -> AsyncIterator[None]:
-        """`operation` for the writer: on a thread kept free for it, and bulk errors pass."""
+        """`operation` for the writers: on a thread kept free for each, and bulk errors pass."""
         started = perf_counter()
         try:
             yield

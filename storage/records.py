@@ -101,3 +101,16 @@ class Message:
     @property
     def deleted(self) -> bool:
         return self.content is None
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Something said aloud, and who could hear it. `content` is None where it cannot be read any more."""
+
+    id: str  # before it is written: the least that it may get
+    sender_id: str
+    listeners: tuple[str, ...]  # the sender among them, in an order that says nothing
+    content: str | None
+    place: tuple[float, float] | None  # where it was said, as others may know it
+    created_at: int
+    client_id: str | None = None

@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 from storage.cipher import key_document, wrapped_key
 from storage.driver import Database
 from storage.keyring import Keyring
+from storage.schema import KEYED
 from storage.store import Store, check_keys
 
 _BATCH = 200
@@ -33,23 +34,30 @@ async def rewrap(
     Raises MissingKey before anything is changed, Unavailable.
     """
     database = store.database if isinstance(store, Store) else store
-    sessions = database["sessions"]
     await check_keys(database, keyring)
+    collections = [database[name] for name in KEYED]
     rewrapped = 0
     while True:
         others = {"key.id": {"$exists": True, "$ne": keyring.primary_id}}
-        async with database.operation("rotation.read"):
-            found = await sessions.find(others, {"key": 1}).limit(_BATCH).to_list(None)
-        if not found:
+        any_found = False
+        for collection in collections:
+            async with database.operation("rotation.read"):
+                found = await collection.find(others, {"key": 1}).limit(_BATCH).to_list(None)
+            if not found:
+                continue
+            any_found = True
+            writes = []
+            for holder in found:
+                # Only if it is still the key that was read: its holder may be deleted, or rewrapped by another.
+                unchanged = {"_id": holder["_id"], "key": holder["key"]}
+                fresh = key_document(keyring.rewrap(wrapped_key(holder["key"])))
+                writes.append(UpdateOne(unchanged, {"$set": {"key": fresh}}))
+            async with database.operation("rotation.write"):
+                rewrapped += (await collection.bulk_write(writes, ordered=False)).modified_count
+            left = 0
+            for each in collections:
+                async with database.operation("rotation.left"):
+                    left += await each.count_documents(others)
+            progress(rewrapped, left)
+        if not any_found:
             return RotationResult(keyring.primary_id, rewrapped)
-        writes = []
-        for session in found:
-            # Only if it is still the key that was read: a session may be deleted, or rewrapped by another.
-            unchanged = {"_id": session["_id"], "key": session["key"]}
-            fresh = key_document(keyring.rewrap(wrapped_key(session["key"])))
-            writes.append(UpdateOne(unchanged, {"$set": {"key": fresh}}))
-        async with database.operation("rotation.write"):
-            rewrapped += (await sessions.bulk_write(writes, ordered=False)).modified_count
-        async with database.operation("rotation.left"):
-            left = await sessions.count_documents(others)
-        progress(rewrapped, left)

@@ -13,6 +13,8 @@ Making an index that is there already costs nothing. Changing one needs a migrat
     sessions        _id, kind, name, members, maker_id, pair, unlisted_for, created_at, last_seq, active_at, key
     marks           session, user, read_seq                      "this session is listed for this user"
     messages        _id, session, seq, kind, sender, client_id, created_at, body, deleted_after
+    speech          _id, sender, listeners, client_id, created_at, body
+    speech_keys     _id (the day since 1970, UTC), key           one per day on which somebody spoke
     meta            schema (its version), ping, bans (a number that each change of them raises)
 """
 
@@ -23,6 +25,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from storage.driver import Database
 
 _UP, _DOWN = ASCENDING, DESCENDING
+
+# Whose documents have a wrapped data key, as `key`.
+KEYED = ("sessions", "speech_keys")
 
 
 def _unique_where_present(field: str) -> IndexModel:
@@ -74,6 +79,17 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         # Retention, and the count of a day's messages.
         IndexModel([("kind", _UP), ("created_at", _UP)]),
+    ],
+    "speech": [
+        # A page of what somebody said or heard is one walk along this.
+        IndexModel([("listeners", _UP), ("_id", _DOWN)]),
+        # Decides whether it was said before.
+        IndexModel(
+            [("sender", _UP), ("client_id", _UP)],
+            unique=True,
+            partialFilterExpression={"client_id": {"$exists": True}},
+        ),
+        IndexModel([("created_at", _UP)]),  # retention
     ],
 }
 

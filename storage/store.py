@@ -20,8 +20,11 @@ from storage.lands import Lands
 from storage.logins import Logins
 from storage.messages import Messages
 from storage.migrations import migrate
-from storage.schema import ensure_indexes
+from storage.schema import KEYED, ensure_indexes
 from storage.sessions import Sessions
+from storage.speech import SpeechHistory
+from storage.speech_keys import SpeechKeys
+from storage.speech_writer import SpeechWriter
 from storage.users import Users
 from storage.writer import MessageWriter
 
@@ -44,6 +47,9 @@ class Store:
         self.deletions = Deletions(database)
         self.writer = MessageWriter(database, keys, self.messages, commit_limit=commit_limit)
         self.sessions = Sessions(database, keys, self.writer)
+        speech_keys = SpeechKeys(database, keyring)
+        self.speech = SpeechHistory(database, speech_keys)
+        self.speech_writer = SpeechWriter(database, speech_keys, self.speech, commit_limit=commit_limit)
 
     @classmethod
     async def open(
@@ -71,6 +77,7 @@ class Store:
             raise
         try:
             await store.sessions.finish_deletions()
+            await store.speech_writer.start()
         except BaseException:
             await store.close()
             raise
@@ -89,8 +96,9 @@ class Store:
         await self.database.touch("ping")
 
     async def close(self, *, until: float | None = None) -> None:
-        """What was submitted to the writer gets its outcome first, or is given up at `until` (the loop's time)."""
+        """What was submitted to the writers gets its outcome first, or is given up at `until` (the loop's time)."""
         await self.writer.close(until=until)
+        await self.speech_writer.close(until=until)
         await self.database.close()
 
 
@@ -150,10 +158,12 @@ def _sentence(cause: BaseException, hosts: str, timeout: float) -> str:
 
 
 async def check_keys(database: Database, keyring: Keyring) -> None:
-    """Raises MissingKey if a session's data key is under a master key that the ring does not hold."""
-    async with database.operation("store.check_keys"):
-        in_use = await database["sessions"].distinct("key.id")
+    """Raises MissingKey if a data key is under a master key that the ring does not hold."""
+    in_use = set()
+    for collection in KEYED:
+        async with database.operation("store.check_keys"):
+            in_use |= set(await database[collection].distinct("key.id"))
     keyring.refresh()
     # None stands for the sessions that are being deleted and have no key any more.
-    for key_id in sorted(set(in_use) - keyring.ids - {None}):
+    for key_id in sorted(in_use - keyring.ids - {None}):
         raise MissingKey(key_id)

@@ -45,8 +45,9 @@ BOTH: Final = (
 CHAT: Final = (
     Exchange(requests.JoinRoom, (events.JoinedRoom,), ("not_found",)),
     Exchange(requests.LeaveRoom, (events.LeftRoom,)),
-    Exchange(requests.Resume, (events.Resumed,), ("not_found",)),
+    Exchange(requests.Resume, (events.Resumed, events.SpeechResumed), ("not_found",)),
     Exchange(requests.SendMessage, (events.MessageAck,), ("not_found", "not_joined", "forbidden")),
+    Exchange(requests.Say, (events.SpeechAck,), ("not_joined",)),
     Exchange(requests.Typing, (), ("not_found", "not_joined", "forbidden")),
     Exchange(requests.MarkRead, (events.Read,), ("not_found",)),
     Exchange(requests.UpdateLocation, (events.LocationUpdated, events.NearbyUsers)),
@@ -65,6 +66,9 @@ SIGNAL: Final = (
     Exchange(requests.Offer, (), ("not_found",)),
     Exchange(requests.Answer, (), ("not_found",)),
     Exchange(requests.IceCandidate, (), ("not_found", "too_large")),
+    Exchange(requests.VoiceJoin, (events.VoicePeers,)),
+    Exchange(requests.VoiceLeave, (events.VoicePeers,)),
+    Exchange(requests.VoiceMute, (events.VoiceMuted,), ("not_joined",)),
     *BOTH,
 )
 CHANNELS: Final = (
@@ -80,7 +84,7 @@ CHANNELS: Final = (
         "signal",
         "/webrtc/signal",
         "Signaling socket",
-        "Ringing, answering and hanging up, and what two browsers tell each other before media flows between them.",
+        "Calls, voice in earshot, and what two browsers tell each other before media flows between them.",
         SIGNAL,
         events.SIGNAL_EVENTS,
     ),

@@ -15,6 +15,7 @@ BOB: Final = "0198c0de7b217e11a2d4c0ffee00b0b2"
 ROOM: Final = "0198c0e1d9e070c484f1c0ffee001a2d"
 MESSAGE: Final = "0198c0e3aa147c0bb7a3c0ffee00e556"
 DELETED: Final = "0198c0e2c3d07f4e8a61c0ffee00d31e"
+SPEECH: Final = "0198c0e4b05f7d209c13c0ffee005a1d"
 CALL: Final = "0198c0e5f2c87a6fb3d5c0ffee00ca11"
 SDP: Final = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk4YzBkZSJ9.c2lnbmF0dXJl"
@@ -39,14 +40,17 @@ BY_NAME: Final[dict[str, Any]] = {
     "content": "Meet me by the fountain?",
     "credential": "0o2pQ1yyT3Ff0Ew7cH5mB1Zq0n8=",
     "deleted": [DELETED],
+    "disconnect": [],
     "display_name": "Bob",
     "duration_seconds": 184.2,
     "expires_in": 900,
     "from_user_id": ANN,
+    "gains": [[BOB, 0.64, -0.6]],
     "heartbeat_seconds": 30.0,
     "height": 15.0,
     "invited_ids": [BOB],
     "land_id": ROOM,
+    "last_id": SPEECH,
     "last_seq": 41,
     "limit": 50,
     "member_count": 2,
@@ -89,10 +93,12 @@ IDS: Final = {
     "MessageDeleted": MESSAGE,
     "Session": ROOM,
     "Land": ROOM,
+    "Speech": SPEECH,
+    "SpeechAck": SPEECH,
 }
 
 # What would contradict the rest of its example, where it may be left out.
-OMITTED: Final = {"retry_after", "room_id", "next_after", "member_count"}
+OMITTED: Final = {"retry_after", "room_id", "next_after", "member_count", "taken_over"}
 
 
 def example(schema: Schema, named: dict[str, Schema], field: str = "", owner: str = "") -> Any:

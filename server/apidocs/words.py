@@ -14,7 +14,7 @@ ERRORS: Final = {
     "too_large": "More bytes than are taken.",
     "rate_limited": "Too much in too short a time: wait `retry_after` seconds.",
     "unavailable": "Not now: try again, after `retry_after` seconds where they are given.",
-    "not_joined": "The land's room has to be joined first.",
+    "not_joined": "The land's room, or the voice, has to be joined first; for `say`, a position given.",
     "busy": "One of the two is in a call already, ringing or active.",
     "offline": "The callee is not there, or not for this caller.",
 }

@@ -6,7 +6,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from server.protocol.limits import Time
 from server.protocol.requests import Candidate
-from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape
+from server.protocol.shapes import ErrorCode, MemberShape, MessageShape, SessionShape, SpeechShape
 
 
 class Connected(TypedDict):
@@ -109,6 +109,34 @@ class MessageDeleted(TypedDict):
     room_id: str
     id: str
     seq: int
+
+
+class SpeechAck(TypedDict):
+    """What was said is stored for good. It and the sender's own `speech` come in either order."""
+
+    type: Literal["speech_ack"]
+    client_id: str | None
+    id: str
+    created_at: Time
+    ref: NotRequired[str]
+
+
+class Speech(SpeechShape):
+    """Said within earshot, or by oneself. Ids rise in the order in which speech is told."""
+
+    type: Literal["speech"]
+
+
+class SpeechResumed(TypedDict):
+    """The speech that was missed has been sent, up to `last_id`; null, if there never was any. What is above it comes live.
+
+    With `complete: false` nothing was sent, as too much was missed.
+    """
+
+    type: Literal["speech_resumed"]
+    last_id: str | None
+    complete: bool
+    ref: NotRequired[str]
 
 
 class Typing(TypedDict):
@@ -357,11 +385,48 @@ class IceCandidateEvent(TypedDict):
     from_user_id: str
 
 
+class VoicePeer(TypedDict):
+    """Somebody to talk with: by this `call_id`, `offer`, `answer` and `ice_candidate` go to and fro. The initiator offers."""
+
+    user_id: str
+    call_id: str
+    initiator: bool
+    muted: bool
+
+
+class VoicePeers(TypedDict):
+    """Who is within earshot now to talk with, and who no longer. As an answer: all with whom there is a connection, and
+    none after leaving. With `taken_over`, another connection of the user has the voice now."""
+
+    type: Literal["voice_peers"]
+    connect: list[VoicePeer]
+    disconnect: list[str]
+    taken_over: NotRequired[bool]
+    ref: NotRequired[str]
+
+
+class VoiceMuted(TypedDict):
+    """Somebody whom one talks with (or, as an answer, oneself) has turned the microphone off, or on again."""
+
+    type: Literal["voice_muted"]
+    user_id: str
+    muted: bool
+    ref: NotRequired[str]
+
+
+class VoiceGains(TypedDict):
+    """How loud (0 to 1), and how far to the left or right (-1 to 1), everybody is whom one talks with."""
+
+    type: Literal["voice_gains"]
+    gains: list[tuple[str, float, float]]
+
+
 CHAT_EVENTS = (
     Connected, JoinedRoom, Resumed, LeftRoom, UserJoined, UserLeft, RoomCount, MessageAck, Message, MessageDeleted, Typing, Read,
+    SpeechAck, Speech, SpeechResumed,
     LocationUpdated, NearbyUsers, NearbySnapshot, NearbyUpdate, Pong, TokenRenewed, SessionCreated, MembersChanged, RoomClosed, PresenceUpdate, Error,
 )  # fmt: skip
 SIGNAL_EVENTS = (
     Connected, CallInitiated, IncomingCall, CallAccepted, CallStarted, CallRejected, CallEnded, CallRejoined,
-    PeerReconnecting, PeerReconnected, OfferEvent, AnswerEvent, IceCandidateEvent, Pong, TokenRenewed, Error,
+    PeerReconnecting, PeerReconnected, OfferEvent, AnswerEvent, IceCandidateEvent, VoicePeers, VoiceMuted, VoiceGains, Pong, TokenRenewed, Error,
 )  # fmt: skip

@@ -24,6 +24,9 @@ Radius = Annotated[float, Meta(ge=1, le=50, description="in units, Chebyshev")]
 Side = Annotated[float, Meta(gt=0, description="in units; the setting land_side bounds it, 1 is the least")]
 WorldId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NAME, description="a coordinate space")]
 Seq = Annotated[int, Meta(ge=0, le=2**53, description="a message's place in its room, from 1")]
+SpeechId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="the id of a speech; `0` is below all of them")
+]
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=_NAME)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]

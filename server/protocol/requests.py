@@ -39,11 +39,18 @@ class Missed(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Resume(Request, tag="resume"):
-    """After a lost connection: join these rooms and be sent what was missed. No room is named twice."""
+    """After a lost connection: join these rooms and be sent what was missed. No room is named twice.
 
-    rooms: Annotated[list[Missed], Meta(min_length=1, max_length=200)]
+    With `speech_after`, the id of the last speech that one has, so is the speech that was missed; null, where one has
+    none, asks for the id to begin with, and replays nothing. There may be no rooms then.
+    """
+
+    rooms: Annotated[list[Missed], Meta(max_length=200)]
+    speech_after: L.SpeechId | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
+        if not self.rooms and self.speech_after is UNSET:
+            raise ValueError("expected a room or `speech_after`, got neither")
         if len({room.room_id for room in self.rooms}) < len(self.rooms):
             raise ValueError("a room is named twice")
 
@@ -52,6 +59,13 @@ class SendMessage(Request, tag="send_message"):
     """Say something in a room. Sending again with the same `client_id` is harmless."""
 
     room_id: L.Id
+    content: L.Content
+    client_id: L.ClientId | None = None
+
+
+class Say(Request, tag="say"):
+    """Say something to everyone within earshot, the nearest 200. Sending again with the same `client_id` is harmless."""
+
     content: L.Content
     client_id: L.ClientId | None = None
 
@@ -163,11 +177,26 @@ class IceCandidate(Request, tag="ice_candidate"):
     candidate: Candidate | None
 
 
+class VoiceJoin(Request, tag="voice_join"):
+    """Talk with those within earshot, on this connection; it takes the place of another one of the user."""
+
+
+class VoiceLeave(Request, tag="voice_leave"):
+    """Do so no more. Succeeds also where one had not joined."""
+
+
+class VoiceMute(Request, tag="voice_mute"):
+    """Tell those whom one talks with that one's microphone is off, or on again."""
+
+    muted: bool
+
+
 ChatRequest = (
     JoinRoom
     | LeaveRoom
     | Resume
     | SendMessage
+    | Say
     | Typing
     | MarkRead
     | UpdateLocation
@@ -185,6 +214,9 @@ SignalRequest = (
     | Offer
     | Answer
     | IceCandidate
+    | VoiceJoin
+    | VoiceLeave
+    | VoiceMute
     | Ping
     | RenewToken
 )

@@ -76,6 +76,11 @@ class PostMessage(Body):
     client_id: L.ClientId | None = None
 
 
+class HeardSpeech(Query):
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    before: Annotated[L.SpeechId, Meta(description="only speech below this id")] | None = None
+
+
 class Around(Query):
     radius: L.Radius = L.DEFAULT_RADIUS
 

@@ -68,6 +68,23 @@ class DeletedShape(TypedDict):
     deleted: Literal[True]
 
 
+class SpeechShape(TypedDict):
+    """What was said aloud. Without `x` and `y` where the place was not shared; the sender is null once that account is deleted."""
+
+    id: str
+    sender_id: str | None
+    sender_username: str | None
+    content: str
+    x: NotRequired[float]
+    y: NotRequired[float]
+    created_at: Time
+
+
+class HeardShape(TypedDict):
+    speech: list[SpeechShape]
+    next_before: NotRequired[str]
+
+
 class SessionShape(TypedDict):
     """A chat room that lasts. A land has `name` and `member_count`, a group `name` and `members`."""
 

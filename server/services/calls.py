@@ -1,4 +1,4 @@
-"""Calls between two people: who may ring whom, ringing, and passing on what WebRTC needs.
+"""Calls between two people: who may ring whom, ringing, and what is passed on between the two.
 
 The state of the calls is `server.call_book`'s; here are the permissions, the timers and the
 delivery. Media goes from peer to peer and never through the server.
@@ -7,13 +7,12 @@ delivery. Media goes from peer to peer and never through the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from server.broker import Broker, ToConnection, ToUsers
-from server.call_book import CallBook, Tell, incoming
+from server.call_book import Call, CallBook, Tell, incoming
 from server.clock import Clock
-from server.codec import encode, plain
 from server.errors import ApiError, forbidden, invalid
 from server.hub import Connection, Hub
 from server.ids import new_id
@@ -32,8 +31,6 @@ CALL_RATE: Final = (
     0.2  # calls a second that one user may start, from all their connections: a phone is no alarm
 )
 CALL_BURST: Final = 10.0  # at once: a mistaken tap, a redial, a connection that does not hold
-CANDIDATE_BYTES: Final = 2048
-SDP_BYTES: Final = 32_768
 
 
 class Calls:
@@ -60,6 +57,9 @@ class Calls:
         self._clock = clock
         self._book = CallBook(settings.ring_seconds, settings.rejoin_seconds)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._talking: dict[str, tuple[str, str]] = {}  # the two of each call that is active
+        # Told when somebody's call begins (is accepted), and when it ends; set by the app.
+        self.on_talking: Callable[[str, bool], None] = lambda user_id, talking: None
         self._started = Throttle(CALL_RATE, CALL_BURST) if settings.rate_limits else None
 
     # Connections
@@ -156,19 +156,9 @@ class Calls:
         )
         self._arm(request.call_id)
 
-    async def describe(self, connection: Connection, request: requests.Offer | requests.Answer) -> None:
-        kind = "offer" if isinstance(request, requests.Offer) else "answer"
-        event = {"type": kind, "call_id": request.call_id, "sdp": request.sdp}
-        if len(request.sdp.encode()) > SDP_BYTES:
-            raise ApiError("too_large", f"expected a session description of {SDP_BYTES} bytes at most")
-        self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
-
-    async def candidate(self, connection: Connection, request: requests.IceCandidate) -> None:
-        candidate = plain(request.candidate)
-        event = {"type": "ice_candidate", "call_id": request.call_id, "candidate": candidate}
-        if candidate is not None and len(encode(candidate)) > CANDIDATE_BYTES:
-            raise ApiError("too_large", f"expected a candidate of {CANDIDATE_BYTES} bytes at most")
-        self._tell(self._book.relay(connection.user_id, connection.id, request.call_id, event))
+    def relay(self, connection: Connection, event: dict[str, Any]) -> None:
+        """Passes a session description or a candidate on, by its `call_id`."""
+        self._tell(self._book.relay(connection.user_id, connection.id, event["call_id"], event))
 
     # Endings from elsewhere
 
@@ -190,13 +180,23 @@ class Calls:
         return {"ringing": ringing, "active": active}
 
     def _arm(self, call_id: str) -> None:
-        """Sets the call's one timer to its deadline as it stands now."""
+        """After each change of a call: sets its one timer to its deadline as it stands now."""
         if timer := self._timers.pop(call_id, None):
             timer.cancel()
         call = self._book.get(call_id)
+        self._note_talking(call_id, call)
         if call is not None and call.deadline is not None:
             delay = max(0.0, call.deadline - self._clock.monotonic())
             self._timers[call_id] = asyncio.get_running_loop().call_later(delay, self._expire, call_id)
+
+    def _note_talking(self, call_id: str, call: Call | None) -> None:
+        if call is None:
+            for user_id in self._talking.pop(call_id, ()):
+                self.on_talking(user_id, False)
+        elif call.active and call_id not in self._talking:
+            self._talking[call_id] = (call.caller.user_id, call.callee.user_id)
+            for user_id in self._talking[call_id]:
+                self.on_talking(user_id, True)
 
     def _expire(self, call_id: str) -> None:
         del self._timers[call_id]

@@ -122,7 +122,7 @@ class Nearby:
         interest = self._interest
         interest.step(self._is_shown, self._parted())
         self._write_down()
-        behind = [watch for watch, watcher in self._watchers.items() if watcher.connection.backlog]
+        behind = [watch for watch, watcher in self._watchers.items() if watcher.connection.behind]
         plan = self._feeds.plan(interest, behind, self._bytes, self._bytes + self._more)
         entered = self._joined(plan.entered, self._introductions(plan.entered))
         moved = self._joined(plan.moved, self._texts)

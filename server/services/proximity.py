@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEARBY: Final = 100
 PARTICIPANTS: Final = 200
+LISTENERS: Final = 200
 
 
 class _Standing:
@@ -162,6 +163,35 @@ class Proximity:
             return set()
         near = {key for key, *_ in standing.index.around(user_id, DEFAULT_RADIUS)}
         return near - person.hidden_from.keys()
+
+    def place(self, user_id: str) -> tuple[str, float, float] | None:
+        """World and coordinates of a user as others may know them; None without a position."""
+        standing = self._standing.get(user_id)
+        here = standing.index.get(user_id) if standing else None
+        return (standing.world_id, *here) if standing and here else None
+
+    def audience(self, user_id: str) -> tuple[set[str], tuple[float, float] | None] | None:
+        """Who hears what this user says now, and where others may know that it was said; None without a position.
+
+        The nearest `LISTENERS` of those within earshot who share their location. Those who do not hear as well, if
+        they are as near, and take nobody's place: who is not heard any more could tell from it that they are there.
+        """
+        person, standing = self._people.connected(user_id), self._standing.get(user_id)
+        if person is None or standing is None:
+            return None
+        seen: set[str] = set()
+        unseen: set[str] = set()
+        for key, *_ in standing.index.around(user_id, DEFAULT_RADIUS):
+            other = self._people.connected(key)
+            if other is None or key in person.hidden_from:
+                continue
+            if other.locatable:
+                seen.add(key)
+                if len(seen) == LISTENERS:
+                    break
+            elif len(unseen) < LISTENERS:
+                unseen.add(key)
+        return seen | unseen, standing.index.get(user_id) if person.locatable else None
 
     def distance(self, a: str, b: str) -> float | None:
         """Between two users as each may know it of the other; both need a position in one world."""

@@ -1,4 +1,4 @@
-"""Forgetting: messages older than the settings keep them are deleted, once an hour."""
+"""Forgetting: messages and speech older than the settings keep them are deleted, once an hour."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from server.logs import log
 from server.recent import Recent
 from server.settings import Settings
 from storage.messages import Messages
+from storage.speech import SpeechHistory
 
 EVERY_SECONDS: Final = 3600.0
 
 
-async def purge(settings: Settings, messages: Messages, recent: Recent, clock: Clock) -> int:
-    """Deletes what is past its time; the number of messages deleted."""
+async def purge(
+    settings: Settings, messages: Messages, speech: SpeechHistory, recent: Recent, clock: Clock
+) -> int:
+    """Deletes what is past its time; the number of messages deleted, and of speeches.
+
+    Speech is kept as long as what is said in lands: both were said in the open.
+    """
     days, land_days = settings.message_retention_days
     deleted = 0
     if days:
@@ -24,4 +30,7 @@ async def purge(settings: Settings, messages: Messages, recent: Recent, clock: C
     if deleted:
         recent.clear()  # some of them may be there
         log.info("messages_purged", count=deleted)
-    return deleted
+    spoken = await speech.purge(clock.now() - land_days * DAY_MS) if land_days else 0
+    if spoken:
+        log.info("speech_purged", count=spoken)
+    return deleted + spoken

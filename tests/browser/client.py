@@ -27,7 +27,7 @@ SIGN_IN = """async ({ username, password }) => {
     removeItem: (key) => kept.delete(key),
   } });
   const told = {};
-  for (const type of ['state', 'connected', 'synced', 'message', 'message_deleted', 'outgoing', 'resumed', 'room_lost', 'token_renewed']) {
+  for (const type of ['state', 'connected', 'synced', 'message', 'message_deleted', 'speech', 'speech_resumed', 'outgoing', 'resumed', 'room_lost', 'token_renewed']) {
     told[type] = [];
     here.chat.on(type, (event) => told[type].push({ ...event, ...(event.error && { error: event.error.code }) }));
   }
@@ -48,6 +48,12 @@ class Wire:
 
     def of(self, type: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == type]
+
+    @property
+    def resumed(self) -> list[list[str]]:
+        """The rooms of each `resume` that names any; all connections ask for speech."""
+        asked = [[room["room_id"] for room in frame["rooms"]] for frame in self.of("resume")]
+        return [rooms for rooms in asked if rooms]
 
     @property
     def history(self) -> list[str]:

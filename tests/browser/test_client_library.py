@@ -28,7 +28,7 @@ REFUSE_RESUMES = """() => {
   globalThis.WebSocket = class extends Real {
     send(text) {
       const frame = JSON.parse(text);
-      if (frame.type !== 'resume' || !refusals.length) return super.send(text);
+      if (frame.type !== 'resume' || !frame.rooms.length || !refusals.length) return super.send(text);
       const refusal = refusals.shift()(frame);
       if (refusal.room_id) super.send(JSON.stringify(frame));
       const error = { type: 'error', code: 'unavailable', message: 'away', retry_after: 0.1, ref: frame.ref };
@@ -146,8 +146,7 @@ async def test_a_resume_that_is_refused_for_the_moment(server: Server, browse) -
         assert sorted(await client.told("message", "room_id", "content")) == sorted(
             (land, text) for land in lands for text in ("missed", "waits")
         )
-        asked = [[room["room_id"] for room in frame["rooms"]] for frame in client.wire.of("resume")]
-        assert asked == [
+        assert client.wire.resumed == [
             [lands[1]],
             [lands[0]],
         ]  # that reached the server: the second land, then the refused first
@@ -168,9 +167,7 @@ async def test_a_room_that_is_left_without_a_connection(server: Server, browse) 
         await client.run("await chat.leave(given)", left)
         way.open()
         await client.synced(2)
-        assert [[room["room_id"] for room in frame["rooms"]] for frame in client.wire.of("resume")] == [
-            [kept]
-        ]
+        assert client.wire.resumed == [[kept]]
         forgive(client.visitor)
 
 
@@ -277,7 +274,7 @@ async def test_an_acknowledgement_that_was_lost(server: Server, browse) -> None:
 async def test_order_survives_refusals(new_server, browse) -> None:
     """Messages that the server refuses for the moment do not let later ones of the room pass; none fails."""
     async with (
-        new_server(rate_limits=True, request_rate=20.0, request_burst=20.0) as server,
+        new_server(rate_limits=True, request_rate=20.0, request_burst=25.0) as server,
         browse(server) as browser,
     ):
         ann = await server.person("ann")
@@ -391,7 +388,7 @@ async def test_closed_is_closed(server: Server, browse, state: str, reach: str) 
         assert len(client.wire.sockets) == opened + 1
         assert [event["content"] for event in await client.told("message")] in ([], ["never"])
         assert await client.told("outgoing", "state", "error") == [("sending", None), ("failed", "closed")]
-        assert client.wire.of("resume") == []
+        assert client.wire.resumed == []
         forgive(client.visitor)
 
 
@@ -434,6 +431,43 @@ async def test_a_superseded_connection_says_nothing(server: Server, browse) -> N
         )
         assert told == [1, "connecting", True]
         await client.synced(2)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_voice_outlives_a_connection(server: Server, browse) -> None:
+    """Each link is told once and ends once; those that another device has left are made anew."""
+    ann, bob = await server.person("ann"), await server.person("bob")
+    for person in (ann, bob):
+        await (await person.chat()).ask("location_updated", type="update_location", x=0, y=0)
+    his, phone = await bob.signal(), await ann.signal()
+    for socket in (his, phone):
+        await socket.ask("voice_peers", type="voice_join")
+    left = (await phone.next("voice_peers"))["connect"][0]["call_id"]
+    async with browse(server) as browser:
+        client = await client_of(browser, ann)
+        await client.run(
+            "const { signal } = here; signal.on('voice_peers', (event) => (told.voice ??= []).push(event)); "
+            "await signal.joinVoice()"
+        )
+        await client.until("told.voice?.length === 1")
+        [event] = await client.run("return told.voice")
+        [peer] = event["connect"]
+        assert peer["call_id"] != left and event["disconnect"] == []
+        await client.run("await here.signal.muteVoice(true)")
+        assert (await his.next("voice_muted"))["muted"] is True
+        await client.run(
+            "const { signal } = here; const back = new Promise((told) => signal.on('voice_gains', told)); "
+            "signal.restart(); await back; signal.notify('offer', { call_id: given, sdp: 'v=0' })",
+            peer["call_id"],
+        )
+        await his.next("offer", call_id=peer["call_id"], from_user_id=ann.id)
+        assert await client.run("return told.voice.length") == 1
+        await his.ask("voice_peers", type="voice_leave")
+        await client.until("told.voice.length === 2 && here.signal.voice.size === 0")
+        await his.ask("voice_peers", type="voice_join")
+        await client.until("told.voice.length === 3")
+        await client.run("await here.signal.leaveVoice()")
+        assert await client.run("return [told.voice.length, here.signal.voice]") == [4, None]
 
 
 @pytest.mark.gen_test(timeout=60)

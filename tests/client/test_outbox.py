@@ -24,7 +24,7 @@ class Peer:
         self.outbox = Outbox(self._request, lambda room_id: self.open, self._changed)
 
     async def _request(self, type: str, **fields: Any) -> dict[str, Any]:
-        assert type == "send_message"
+        assert type == ("send_message" if "room_id" in fields else "say")
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.requests.append((fields, answer))
         return await answer
@@ -48,6 +48,10 @@ class Peer:
     def answer(self, seq: int) -> None:
         """To the oldest request that waits."""
         self._oldest().set_result({"message_id": f"id-{seq}", "seq": seq, "created_at": "then"})
+
+    def heard(self, id: str) -> None:
+        """The answer to what is said aloud."""
+        self._oldest().set_result({"id": id, "created_at": "then"})
 
     def refuse(self, code: str, retry_after: float | None = None) -> None:
         self._oldest().set_exception(HereaboutsError(code, "no", retry_after=retry_after))
@@ -78,6 +82,21 @@ async def test_a_room_has_one_message_on_its_way_and_rooms_do_not_wait_for_each_
     peer.answer(1)
     peer.answer(2)
     assert await peer.in_flight() == ["b2"]
+
+
+async def test_what_is_said_aloud_is_in_order_and_waits_for_no_room(peer: Peer) -> None:
+    """It has an id and no place in a room."""
+    peer.outbox.send("a", "written")
+    aloud = [peer.outbox.send(None, content) for content in ("one", "two")]
+    assert await peer.in_flight() == ["written", "one"]
+    peer.answer(1)
+    peer.heard("s-1")
+    assert await peer.in_flight() == ["two"]
+    assert (aloud[0].room_id, aloud[0].state, aloud[0].id, aloud[0].seq) == (None, "sent", "s-1", None)
+    peer.refuse("not_joined")
+    await aloud[1].settled()
+    peer.outbox.retry(aloud[1].client_id)
+    assert await peer.in_flight() == ["two"]
 
 
 async def test_what_is_acknowledged_is_sent_and_knows_its_place(peer: Peer) -> None:

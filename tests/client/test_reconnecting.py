@@ -169,7 +169,7 @@ async def test_the_order_stays_when_the_server_refuses_some_for_the_moment(
     new_server: Callable[..., Server],
 ) -> None:
     """Over its rate; nothing overtakes what has to be sent again."""
-    async with new_server(rate_limits=True, request_rate=40.0, request_burst=5.0) as server:
+    async with new_server(rate_limits=True, request_rate=40.0, request_burst=25.0) as server:
         ann, bob = await server.people(2)
         room = await ann.private(bob)
         async with Hereabouts(server.origin) as his:

@@ -57,6 +57,8 @@ async def test_secrets_stay_where_they_are(new_process: NewProcess, log_format: 
         await sockets[0].ask("message_ack", type="send_message", room_id=room, content=TYPED)
         await ann.ok("POST", f"/chat/sessions/{room}/messages", {"content": TYPED})
         await ann.call("POST", f"/chat/sessions/{room}/messages", {"content": TYPED, "unknown": 1})
+    await sockets[0].ask("location_updated", type="update_location", x=0, y=0)
+    await sockets[0].ask("speech_ack", type="say", content=TYPED)
     await process.call("POST", "/auth/login", {"username": ann.name, "password": PASSWORD + "x"})
     await process.call("POST", "/auth/refresh", {"refresh_token": bob.pair["refresh_token"]})
     await sockets[0].ask("token_renewed", type="renew_token", access_token=ann.token)

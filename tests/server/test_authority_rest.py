@@ -63,6 +63,7 @@ REST: dict[tuple[str, str], Rest] = {
     ("GET", f"{SESSION}/messages"): Rest(about="room"),
     ("POST", f"{SESSION}/messages"): Rest(about="room", body={"content": "x"}, across=403),
     ("DELETE", f"{SESSION}/messages/{{message_id}}"): Rest(about="room", refused="forbidden", across=204),
+    ("GET", "/chat/speech"): Rest(about="oneself"),
     ("GET", "/chat/land/{land_id}/participants"): Rest(about="land"),
     ("POST", "/chat/land/{land_id}/session"): Rest(about="room"),
     ("GET", "/chat/stats"): Rest(about="nobody"),

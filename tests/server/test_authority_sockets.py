@@ -26,10 +26,11 @@ class Row:
     - `room`: of those who may enter. `across` is its answer in a private session with a block between.
     - `call`: of its two sides, while it is `state`; `who` of the two does it.
     - `person`: of everybody but across a block.
+    - `earshot`: of those who stand near.
     - `oneself`: of whoever holds the socket.
     """
 
-    about: Literal["room", "call", "person", "oneself"]
+    about: Literal["room", "call", "person", "earshot", "oneself"]
     fields: dict[str, Any] = field(default_factory=dict)
     answer: str | None
     across: str | None = None
@@ -48,6 +49,7 @@ CHAT: dict[str, Row] = {
     "update_location": Row(about="oneself", fields={"x": 0, "y": 0}, answer="location_updated"),
     "watch_nearby": Row(about="oneself", fields={"radius": 10}, answer="nearby_snapshot"),
     "unwatch_nearby": Row(about="oneself", answer=None),
+    "say": Row(about="earshot", fields={"content": "x"}, answer="speech_ack"),
     "ping": Row(about="oneself", answer="pong"),
     "renew_token": Row(about="oneself", fields={"access_token": "own"}, answer="token_renewed"),
 }
@@ -60,6 +62,9 @@ SIGNAL: dict[str, Row] = {
     "offer": Row(about="call", fields={"sdp": "v=0"}, answer=None),
     "answer": Row(about="call", fields={"sdp": "v=0"}, answer=None, who="callee"),
     "ice_candidate": Row(about="call", fields={"candidate": None}, answer=None),
+    "voice_join": Row(about="oneself", answer="voice_peers"),
+    "voice_mute": Row(about="oneself", fields={"muted": True}, answer="voice_muted"),
+    "voice_leave": Row(about="oneself", answer="voice_peers"),
     "ping": Row(about="oneself", answer="pong"),
     "renew_token": Row(about="oneself", fields={"access_token": "own"}, answer="token_renewed"),
 }
@@ -210,6 +215,24 @@ async def test_a_person_is_absent_across_a_block(type_: str, server: Server) -> 
     )
     await told(hers, {"type": type_, "callee_id": eve.id, **SIGNAL[type_].fields}, SIGNAL[type_].answer)
     await beas.quiet()
+
+
+@pytest.mark.parametrize("type_", rows(CHAT, "earshot"))
+async def test_what_is_said_aloud_reaches_those_near_alone(type_: str, server: Server) -> None:
+    """Not who stands farther away or nowhere, nor either side of a block; who is nowhere reaches nobody."""
+    ann, bob, bea, eve, away = people = await server.people(5)
+    await ann.ok("PUT", f"/users/{bea.id}/block")
+    sockets = {person: await person.chat() for person in people}
+    request = {"type": type_, **CHAT[type_].fields}
+    await sockets[away].refused("not_joined", **request)
+    for person, x in ((ann, 0), (bob, 10), (bea, 5), (eve, 21)):
+        await sockets[person].ask("location_updated", type="update_location", x=x, y=0)
+    for speaker, reached in ((ann, {ann, bob}), (bea, {bea, bob}), (eve, {eve})):
+        await told(sockets[speaker], request, CHAT[type_].answer)
+        for person, socket in sockets.items():
+            await socket.ask("pong", type="ping")
+            heard = [event["sender_id"] for event in socket.taken("speech")]
+            assert heard == ([speaker.id] if person in reached else [])
 
 
 @pytest.mark.parametrize("table", [CHAT, SIGNAL], ids=["chat", "signal"])

@@ -45,7 +45,10 @@ def test_every_option_named_in_the_document_exists() -> None:
         for option in re.findall(r"--([a-z][a-z-]+)", line)
     }
     assert named
-    assert named <= {field.name.replace("_", "-") for field in dataclasses.fields(Settings)} | {"help"}
+    assert named <= {field.name.replace("_", "-") for field in dataclasses.fields(Settings)} | {
+        "help",
+        "bots",
+    }
 
 
 async def test_the_document_has_a_row_for_every_series(server: Server) -> None:

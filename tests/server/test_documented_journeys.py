@@ -14,7 +14,7 @@ from tornado.ioloop import IOLoop
 
 from server.services import rooms
 from storage.keyring import Keyring
-from tests.harness import PASSWORD, Person
+from tests.harness import PASSWORD, Person, Socket
 from tests.server.documents import RecordingServer
 
 
@@ -85,6 +85,9 @@ async def lands(ann: Person, bob: Person) -> None:
     await socket.ask("location_updated", type="update_location", x=1, y=1)
     assert (await bob.ok("GET", f"/chat/land/{land}/participants"))["participants"]
     assert (await ann.server.call("GET", f"/chat/land/{land}/participants"))[1] == {"count": 1}
+    for content in ("one", "two"):
+        await socket.ask("speech_ack", type="say", content=content)
+    assert (await ann.ok("GET", "/chat/speech?limit=1"))["next_before"]
     await ann.ok("DELETE", f"/lands/{land}")
 
 
@@ -155,6 +158,10 @@ async def test_every_chat_event_is_as_documented(
     await hers.ask("location_updated", type="update_location", x=3, y=3)
     await his.next("nearby_update")
     await his.send(type="unwatch_nearby")
+    await his.ask("speech_ack", type="say", content="hi", client_id="c")
+    await hers.next("speech")
+    await his.ask("speech_resumed", type="resume", rooms=[], speech_after="0")
+    await (await eve.chat()).refused("not_joined", type="say", content="hi")
     await his.ask("joined_room", type="join_room", room_id=land)
     await hers.next("user_joined")
     await his.ask("message_ack", type="send_message", room_id=land, content="hi")
@@ -220,9 +227,26 @@ async def test_every_signaling_event_is_as_documented(server: RecordingServer) -
     await strangers.refused("offline", **{**ring, "callee_id": "nobody"})
     await hers.ask("call_ended", type="call_hangup", call_id=call_id)
     await second.next("call_ended", reason="hangup")
+    await voice(ann, bob, hers, second)
     await second.ask("pong", type="ping")
     await second.ask("token_renewed", type="renew_token", access_token=bob.token)
     assert seen(server, "signal") == documented(server, "signal")
+
+
+async def voice(ann: Person, bob: Person, hers: Socket, his: Socket) -> None:
+    """Two in earshot, and the end of it on another device."""
+    await hers.refused("not_joined", type="voice_mute", muted=True)
+    for person, socket in ((ann, hers), (bob, his)):
+        chat = await person.chat()
+        await chat.ask("location_updated", type="update_location", x=0, y=0)
+        await socket.ask("voice_peers", type="voice_join")
+    await hers.next("voice_gains")
+    await hers.ask("voice_muted", type="voice_mute", muted=True)
+    await his.next("voice_muted")
+    other = await ann.signal()
+    await other.ask("voice_peers", type="voice_join")
+    await hers.next("voice_peers", taken_over=True)
+    await other.ask("voice_peers", type="voice_leave")
 
 
 def seen(server: RecordingServer, channel: str) -> set[str]:

@@ -28,6 +28,10 @@ class Kept(Connection):
     def backlog(self) -> int:
         return sum(len(frame) for frame, _ in self.frames)
 
+    @property
+    def behind(self) -> bool:
+        return False
+
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self.frames.append((frame, key))
 

@@ -24,8 +24,8 @@ from tests.server.cast import operations
 How = Literal["absent", "invisible", "visible", "nowhere", "unshared", "shared"]
 Transcript = dict[str, list[Any]]
 
-# Writing, typing, reading and calling show, also of somebody invisible: no such request is made for them.
-SHOWS: Final = {"send_message", "typing", "mark_read"}
+# Writing, speaking, typing, reading and calling show, also of somebody invisible: no such request is made for them.
+SHOWS: Final = {"send_message", "say", "typing", "mark_read"}
 # Nothing of another person is in the answers to these, nor in what they depend on.
 ONESELF: Final = {
     (method, f"/auth/{call}")
@@ -118,6 +118,8 @@ class Hidden:
             chat, signal = await person.chat(*rooms), await person.signal()
             self.sockets += [chat, signal]
             await chat.ask("resumed", type="resume", rooms=[{"room_id": self.land, "after_seq": 0}])
+            await signal.ask("voice_peers", type="voice_join")
+            await signal.ask("voice_muted", type="voice_mute", muted=True)
             await self._stand(chat, 3, 4)
 
     async def wander(self) -> None:
@@ -183,6 +185,7 @@ async def story(server: Server, how: How) -> Observer:
     await hidden.wander()
     wits = await a_witness(observer, hidden, wit, group=group, shared=shared, land=land, bob=bob)
     await calls(observer, hidden, wit)
+    await voice(observer, hidden, wit)
     if how in ("absent", "invisible", "visible"):  # who are seen in the room belong to its crowd
         await a_crowd(observer, hidden, wits, crowd, land)
     await hidden.depart()
@@ -202,6 +205,7 @@ async def lists(
             ("/webrtc/ice-servers", ""), ("/lands", ""), ("/auth/me", ""), ("/auth/me/blocks", ""),
             ("/lands/{land_id}", ""), ("/chat/land/{land_id}/participants", "?radius=50"), ("/chat/sessions", ""),
             ("/users/{user_id}", ""), ("/users", f"?username={bob.name}"), (session, ""), (f"{session}/messages", ""),
+            ("/chat/speech", ""),
         ):  # fmt: skip
             for user in (dan, bob):
                 ids = {"land_id": land, "user_id": user.id, "session_id": private}
@@ -248,6 +252,9 @@ async def requests_of_ones_own(
         await observer.step(f"one's own requests in {observer._plain(room)}")
     for radius in (1, 10, 50):
         await observer.ask(chat, type="update_location", x=0, y=0, radius=radius)
+    await observer.ask(chat, type="say", content="is anybody near?")
+    await chat.came(type="speech", content="is anybody near?")
+    await observer.ask(chat, type="resume", rooms=[], speech_after="0")
     for socket in (chat, signal):
         await observer.ask(socket, type="ping")
         await observer.ask(socket, type="renew_token", access_token=observer.person.token)
@@ -275,6 +282,8 @@ async def a_witness(
     await wits.send(type="typing", room_id=shared, is_typing=True)
     said = await wits.ask("message_ack", type="send_message", room_id=shared, content="hello")
     await wits.ask("read", type="mark_read", room_id=shared, seq=1)
+    await wits.ask("speech_ack", type="say", content="hello, whoever is near")
+    await observer.call(("GET", "/chat/speech"), None, "?limit=1", observer.person.token)
     await wit.ok("DELETE", f"/chat/sessions/{shared}/messages/{said['message_id']}")
     await observer.step("the witness talks")
     new = await wit.group(ann, bob)
@@ -336,6 +345,26 @@ async def calls(observer: Observer, hidden: Hidden, wit: Person) -> None:
     await signal.came(type="incoming_call")
     await wits.close()
     await observer.step("calls")
+
+
+async def voice(observer: Observer, hidden: Hidden, wit: Person) -> None:
+    """Those in earshot who have joined are paired with each other, and with nobody who is hidden."""
+    wits, signal = await wit.signal(), observer.signal
+    await observer.ask(signal, type="voice_join")
+    await hidden.wander()
+    await observer.step("voice, alone")
+    await wits.ask("voice_peers", type="voice_join")
+    await signal.came(type="voice_gains")
+    await observer.step("voice, with the witness")
+    await hidden.wander()
+    await wits.ask("voice_muted", type="voice_mute", muted=True)
+    await signal.came(type="voice_muted")
+    await observer.ask(signal, type="voice_mute", muted=True)
+    await wits.ask("voice_peers", type="voice_leave")
+    await signal.came(type="voice_peers")
+    await observer.ask(signal, type="voice_leave")
+    await wits.close()
+    await observer.step("voice, to its end")
 
 
 async def a_crowd(observer: Observer, hidden: Hidden, wits: Socket, crowd: list[Person], land: str) -> None:

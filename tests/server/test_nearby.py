@@ -239,6 +239,23 @@ async def test_ticks_that_are_late_are_left_out(server: Server) -> None:
     assert interest.steps - steps < 20
 
 
+async def test_what_waits_for_the_end_of_the_turn_keeps_nobody_from_being_told(server: Server) -> None:
+    """A step that is answered in the turn of a tick: only what the other side has not taken is a backlog."""
+    ann, bob = await views(server, 0, 3)
+    await ann.watch()
+    nearby = server.app.node.nearby
+    (connection,) = server.app.node.chat.of_user(ann.person.id)
+    (watcher,) = nearby._watchers.values()
+    await bob.stand(3)
+    await ticks(server)
+    before = watcher.version
+    connection.answer({"type": "pong", "server_time": "now"})
+    nearby._interest.place(bob.person.id, 0, 4.0, 0.0)
+    nearby._look()
+    assert watcher.version == before + 1
+    await ann.shows(**{bob.person.id: (4, 0)})
+
+
 async def test_one_who_does_not_read_is_told_what_has_changed_when_they_do(
     new_server: Callable[..., Server],
 ) -> None:
@@ -255,7 +272,7 @@ async def test_one_who_does_not_read_is_told_what_has_changed_when_they_do(
         reading = stream._handle_read
         stream._handle_read = lambda: None  # this client reads nothing from now on
         try:
-            while not connection.backlog:
+            while not connection.behind:
                 await bob.chat.ask("message_ack", type="send_message", room_id=land, content="x" * 4000)
             await ticks(server)
             backlog = connection.backlog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -77,11 +78,13 @@ async def test_messages_past_their_time_go(
     async with new_server(retention_days=days, land_retention_days=land_days) as server:
         ann, bob = await server.people(2)
         rooms = [await ann.private(bob), await ann.land()]
+        store, recent = server.store, server.app.node.recent
+        forget = partial(purge, server.settings, store.messages, store.speech, recent, server.clock)
         for room in rooms:
             await ann.ok("POST", f"/chat/sessions/{room}/messages", {"content": "x"})
-        assert await purge(server.settings, server.store.messages, server.app.node.recent, server.clock) == 0
+        assert await forget() == 0
         server.clock.advance(DAY_MS / 1000 + 1)
-        await purge(server.settings, server.store.messages, server.app.node.recent, server.clock)
+        await forget()
         ann.token = server.app.node.tokens.issue(ann.id, "later")  # the old one has run out
         pages = [await ann.ok("GET", f"/chat/sessions/{room}/messages") for room in rooms]
         assert tuple(len(page["messages"]) for page in pages) == left

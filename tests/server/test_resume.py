@@ -288,7 +288,7 @@ async def test_a_slow_reader_is_replayed_as_fast_as_it_reads(server: Server) -> 
 @pytest.mark.parametrize(
     ("rooms", "sentence"),
     [
-        ([], "of length >= 1"),
+        ([], "expected a room or `speech_after`"),
         ([{"room_id": "a", "after_seq": 0}] * 2, "named twice"),
         ([{"room_id": f"{number}", "after_seq": 0} for number in range(201)], "of length <= 200"),
         ([{"room_id": "a", "after_seq": -1}], ">= 0"),

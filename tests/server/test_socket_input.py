@@ -230,6 +230,10 @@ REQUESTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "content": st.text(min_size=1, max_size=20) | values,
         "client_id": st.sampled_from(["a", "b", "c"]) | values,
     },
+    "say": {
+        "content": st.text(min_size=1, max_size=20) | values,
+        "client_id": st.sampled_from(["a", "b", "c"]) | values,
+    },
     "typing": {"room_id": st.just(ROOM) | values, "is_typing": st.booleans() | values},
     "mark_read": {"room_id": room_ids, "seq": st.integers(-1, 20) | values},
     "update_location": {
@@ -241,8 +245,17 @@ REQUESTS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "ping": {},
     "renew_token": {"access_token": values},
 }
-ANSWERS = {"joined_room", "left_room", "message_ack", "read", "location_updated", "pong", "error"}
-CODES = {"invalid_message", "not_found", "unauthorized"}
+ANSWERS = {
+    "joined_room",
+    "left_room",
+    "message_ack",
+    "speech_ack",
+    "read",
+    "location_updated",
+    "pong",
+    "error",
+}
+CODES = {"invalid_message", "not_found", "not_joined", "unauthorized"}
 
 
 def requests_of(type: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -264,7 +277,7 @@ def send_any(server: Server, io_loop: IOLoop, frames: st.SearchStrategy[str], an
         answer = await socket.next_of(answers)
         assert answer.get("code") in {None, *CODES}
         await socket.ask("pong", type="ping")
-        assert {event["type"] for event in socket.events} <= {"message", "nearby_users"}
+        assert {event["type"] for event in socket.events} <= {"message", "speech", "nearby_users"}
         socket.events.clear()
 
     socket, land = io_loop.run_sync(opened)

@@ -11,6 +11,8 @@
  * @typedef {{id: string, room_id: string, seq: number, sender_id: string, sender_username: string,
  *   content: string, created_at: string, client_id?: string, deleted?: boolean}} Message
  *   `deleted` messages have an id, a room and a seq only
+ * @typedef {{id: string, sender_id: string|null, sender_username: string|null, content: string, x?: number, y?: number,
+ *   created_at: string}} Speech  without `x` and `y` where the place is not shared
  * @typedef {{id: string, kind: 'land'|'private'|'group', name?: string, members?: User[],
  *   member_count?: number, last_message?: Message, last_seq: number, read_seq: number,
  *   unread: number}} Session
@@ -111,6 +113,12 @@ export class Api {
   deleteMessage(roomId, messageId) {
     return this.#call('DELETE', `/chat/sessions/${id(roomId)}/messages/${id(messageId)}`);
   }
+
+  /**
+   * @param {{before?: string, limit?: number}} [page]  `limit` 1 to 200
+   * @returns {Promise<{speech: Speech[], next_before?: string}>}  what one said or heard aloud, newest first
+   */
+  speech(page) { return this.#call('GET', '/chat/speech', { query: page }); }
 
   // Lands
 

@@ -1,24 +1,27 @@
-// The chat socket: rooms, messages, typing, read marks, and one's position.
+// The chat socket: rooms, messages, speech, typing, read marks, and one's position.
 //
 // After a reconnect it resumes all its rooms, which joins them and replays what
 // was missed, and sends what was not acknowledged, so that its listeners see
 // each message once and in order whatever the network did.
 
-import { Outbox } from './outbox.js';
+import { Outbox, SPEECH } from './outbox.js';
 import { RoomLog } from './room-log.js';
 import { ReconnectingSocket } from './socket.js';
+import { SpeechLog } from './speech-log.js';
 
 /** The server passes typing on once per user in this time. */
 const TYPING_INTERVAL_MS = 3_000;
 const SYNC_RETRY_MS = 3_000;
 /** The contract's, of one request. */
 const MOST_RESUMED = 200;
+const PAGE = 200;
 
 /**
  * Events beside those of ReconnectingSocket and the frames of the contract:
  * - `message` {@link import('./api.js').Message}, in order and once; it may be `deleted` by the time it is told
  * - `message_deleted {room_id, id, seq?}`, without `seq` for what was deleted while there was no connection; such an
  *   id may be of a message that was never told, or told as deleted before
+ * - `speech` {@link import('./api.js').Speech}, said or heard aloud, in order and once
  * - `outgoing` {@link import('./outbox.js').OutgoingMessage}, whenever one of ours changes state
  * - `synced {sessions}` after each connect, once rooms are resumed; the caller's sessions as they are now
  * - `room_lost {room_id, error}` a room that is gone, or not the caller's to enter any more; it is not followed any more
@@ -26,6 +29,10 @@ const MOST_RESUMED = 200;
 export class ChatSocket extends ReconnectingSocket {
   #api;
   #log;
+  #speech;
+  #hears = false; // what was missed of speech has been asked for on this connection
+  #placed = false; // one stood somewhere …
+  #displaced = false; // … and that went with the connection
   #outbox;
   #connection = null; // the `connected` that is being synced with, or was
   #syncTimer = null;
@@ -48,23 +55,32 @@ export class ChatSocket extends ReconnectingSocket {
       (message) => this.emit('message', message),
       (roomId, error) => this.#lose(roomId, error),
     );
+    this.#speech = new SpeechLog((speech) => this.emit('speech', speech));
     this.#outbox = new Outbox(
       (type, fields) => this.request(type, fields),
-      // Before its resume a room is not joined, and the server would refuse the message for good.
-      (roomId) => this.state === 'open' && !this.#log.isResuming(roomId),
+      (lane) => this.#maySend(lane),
       (message) => this.emit('outgoing', message),
     );
     // First among the listeners, so that none of them finds a room as it was on the connection before.
     this.on('state', ({ state }) => state === 'open' || this.#disconnected());
     this.on('connected', (frame) => this.#sync(frame));
+    this.on('location_updated', () => {
+      this.#placed = true;
+      this.#displaced = false;
+      this.#outbox.flush(SPEECH);
+    });
     this.on('session_created', ({ session }) => this.follow(session));
     this.on('room_closed', ({ room_id: roomId }) => this.#forget(roomId));
     // Unasked: the land's owner took one off the guest list.
     this.on('left_room', ({ room_id: roomId, ref }) => ref ?? this.#forget(roomId));
   }
 
-  /** Messages go by way of the log, which puts them in order. */
+  /** Messages and speech go by way of their logs, which put them in order. */
   deliver(frame) {
+    if (frame.type === 'speech') {
+      this.#speech.receive(frame);
+      return;
+    }
     if (frame.type === 'message') {
       this.#log.receive(frame);
       return;
@@ -81,6 +97,8 @@ export class ChatSocket extends ReconnectingSocket {
   close() {
     super.close();
     this.#log.clear();
+    this.#speech.clear();
+    this.#placed = this.#displaced = false;
     this.#outbox.clear();
     this.#radius = null;
     this.nearby = new Map();
@@ -121,6 +139,15 @@ export class ChatSocket extends ReconnectingSocket {
   send(roomId, content) {
     this.#typingSentAt.delete(roomId);
     return this.#outbox.send(roomId, content);
+  }
+
+  /**
+   * Says something to whoever is within earshot. After a reconnect it waits until `updateLocation` has said again where
+   * one stands.
+   * @returns {import('./outbox.js').OutgoingMessage} told of again by `outgoing`; its `room_id` is null
+   */
+  say(content) {
+    return this.#outbox.send(null, content);
   }
 
   /** Sends a failed message once more. */
@@ -185,9 +212,19 @@ export class ChatSocket extends ReconnectingSocket {
     for (const [id, x, y] of moved) Object.assign(this.nearby.get(id) ?? {}, { x, y });
   }
 
+  /** Before its resume a room is not joined, and the server would refuse the message for good; so it would what is said by
+   *  one who does not stand anywhere yet. */
+  #maySend(lane) {
+    if (this.state !== 'open') return false;
+    return lane === SPEECH ? this.#hears && !this.#displaced : !this.#log.isResuming(lane);
+  }
+
   #disconnected() {
     clearTimeout(this.#syncTimer);
     this.#log.disconnected();
+    this.#speech.hold();
+    this.#hears = false;
+    this.#displaced = this.#placed;
     this.#typingSentAt.clear();
   }
 
@@ -198,7 +235,7 @@ export class ChatSocket extends ReconnectingSocket {
     if (this.#radius !== null) this.notify('watch_nearby', { radius: this.#radius });
     try {
       this.#outbox.flush(); // to rooms that need no resume
-      await this.#resume();
+      await this.#resume(isCurrent);
       const sessions = await this.#api.allSessions();
       if (!isCurrent()) return;
       for (const session of sessions) if (session.kind !== 'land') this.follow(session);
@@ -211,19 +248,22 @@ export class ChatSocket extends ReconnectingSocket {
   }
 
   /**
-   * Asks once for each room that has to be resumed.
+   * Asks once for each room that has to be resumed, and for speech.
    * @throws {HereaboutsError} if some could not be for the moment
    */
-  async #resume() {
+  async #resume(isCurrent) {
     const asked = new Set();
     let refusal = null;
     // Looked up before each request: meanwhile rooms may have been left.
     const next = () => this.#log.resuming.filter(({ room_id: roomId }) => !asked.has(roomId)).slice(0, MOST_RESUMED);
-    for (let rooms = next(); rooms.length; rooms = next()) {
+    for (let rooms = next(); rooms.length || !this.#hears; rooms = next()) {
       for (const { room_id: roomId } of rooms) asked.add(roomId);
-      await this.requestEach('resume', { rooms }, (answer, error) => {
+      const speech = this.#hears ? {} : { speech_after: this.#speech.last };
+      const answers = rooms.length + Object.keys(speech).length;
+      await this.requestEach('resume', { rooms, ...speech }, answers, (answer, error) => {
         if (error?.transient) refusal = error;
         else if (error) this.#lose(answer.room_id, error);
+        else if (answer.type === 'speech_resumed') this.#speechResumed(answer, isCurrent);
         else this.#resumed(answer);
       });
     }
@@ -236,6 +276,37 @@ export class ChatSocket extends ReconnectingSocket {
     this.#outbox.flush(answer.room_id);
   }
 
+  #speechResumed({ complete, last_id: lastId }, isCurrent) {
+    this.#hears = true;
+    this.#outbox.flush(SPEECH);
+    if (!complete) {
+      this.#fillSpeech(isCurrent);
+      return;
+    }
+    this.#speech.begin(lastId ?? '0');
+    this.#speech.release();
+  }
+
+  /** Reads what was missed, the newest first, down to where we were. */
+  async #fillSpeech(isCurrent) {
+    const { last } = this.#speech;
+    let before;
+    for (let more = true; more && isCurrent();) {
+      try {
+        const page = await this.#api.speech({ before, limit: PAGE });
+        if (!isCurrent()) return;
+        for (const speech of page.speech) this.#speech.receive({ type: 'speech', ...speech });
+        before = page.next_before;
+        more = before !== undefined && before > last;
+      } catch (error) {
+        if (!error.code) throw error;
+        if (error.transient) await pause((error.retryAfter ?? 0) * 1000 || SYNC_RETRY_MS);
+        else more = false;
+      }
+    }
+    if (isCurrent()) this.#speech.release();
+  }
+
   #lose(roomId, error) {
     this.#forget(roomId);
     this.emit('room_lost', { room_id: roomId, error });
@@ -245,4 +316,8 @@ export class ChatSocket extends ReconnectingSocket {
     this.#log.forget(roomId);
     this.#outbox.flush(roomId); // what waited for its resume: the server says what becomes of it
   }
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

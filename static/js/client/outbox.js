@@ -1,12 +1,13 @@
-// Messages on their way out: each is `sending` until the server acknowledges it
-// (`sent`) or refuses it (`failed`), and is sent again under the same
-// `client_id` after a reconnect, so that it is written once.
+// Messages, and what is said aloud, on their way out: each is `sending` until the
+// server acknowledges it (`sent`) or refuses it (`failed`), and is sent again under
+// the same `client_id` after a reconnect, so that it is written once.
 //
 // Order. Of each room one message is on its way at a time, and the next one starts
 // when that is sent or has failed. So nothing overtakes what was refused for the
 // moment or lost with the connection, and a backlog that meets the rate limit
 // costs one refusal, not one for each message behind it. The price is a round trip
-// for each message of a room, which nobody types faster than.
+// for each message of a room, which nobody types faster than. What is said aloud has
+// an order of its own, and waits for no room.
 
 import { fullJitter } from './backoff.js';
 import { HereaboutsError } from './errors.js';
@@ -14,23 +15,27 @@ import { HereaboutsError } from './errors.js';
 // With the waits of fullJitter a minute and a half of refusals, more or less: a database has elected another
 // primary or is up again by then. Being without a connection does not count.
 const MOST_TRIES = 10;
+/** In place of a room's id: what is said aloud. */
+export const SPEECH = '';
 const FIRST_WAIT = 2; // the attempt that fullJitter counts from: up to 2 s
 
 /**
- * @typedef {{client_id: string, room_id: string, content: string, created_at: string,
+ * @typedef {{client_id: string, room_id: string|null, content: string, created_at: string,
  *   state: 'sending'|'sent'|'failed', error: import('./errors.js').HereaboutsError|null,
- *   id?: string, seq?: number}} OutgoingMessage  `created_at` is local until `sent`
+ *   id?: string, seq?: number}} OutgoingMessage  `created_at` is local until `sent`; `room_id` is null
+ *   for what is said aloud, which has no `seq`
  */
 export class Outbox {
   #request;
   #isOpen;
   #changed;
-  #lanes = new Map(); // room_id → {messages: OutgoingMessage[], tries, underWay, timer}
+  #lanes = new Map(); // room_id or SPEECH → {messages: OutgoingMessage[], tries, underWay, timer}
   #failed = new Map(); // client_id → OutgoingMessage
 
   /**
    * @param {(type: string, fields: object) => Promise<any>} request
-   * @param {(roomId: string) => boolean} isOpen  whether messages may go there now; `flush` when they may again
+   * @param {(roomId: string) => boolean} isOpen  whether messages may go there now (SPEECH: whether one may speak);
+   *   `flush` when they may again
    * @param {(message: OutgoingMessage) => void} changed  told at every change of state
    */
   constructor(request, isOpen, changed) {
@@ -39,7 +44,10 @@ export class Outbox {
     this.#changed = changed;
   }
 
-  /** @returns {OutgoingMessage} */
+  /**
+   * @param {string|null} roomId  null: says it aloud
+   * @returns {OutgoingMessage}
+   */
   send(roomId, content) {
     const message = {
       client_id: randomId(),
@@ -87,7 +95,7 @@ export class Outbox {
   }
 
   #enqueue(message) {
-    const { room_id: roomId } = message;
+    const roomId = message.room_id ?? SPEECH;
     if (!this.#lanes.has(roomId)) this.#lanes.set(roomId, { messages: [], tries: 0, underWay: false, timer: null });
     this.#lanes.get(roomId).messages.push(message);
     this.#changed(message);
@@ -107,8 +115,10 @@ export class Outbox {
     lane.underWay = true;
     let outcome;
     try {
-      const ack = await this.#request('send_message', { client_id, room_id, content });
-      outcome = { state: 'sent', id: ack.message_id, seq: ack.seq, created_at: ack.created_at };
+      const ack = room_id === null
+        ? await this.#request('say', { client_id, content })
+        : await this.#request('send_message', { client_id, room_id, content });
+      outcome = { state: 'sent', id: ack.message_id ?? ack.id, seq: ack.seq, created_at: ack.created_at };
     } catch (error) {
       outcome = this.#refused(roomId, lane, error);
     }

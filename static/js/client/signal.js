@@ -1,5 +1,6 @@
-// The signaling socket: rings, answers, and carries what a call's two ends say
-// to each other. Holds the one call that a user may have at a time.
+// The signaling socket: rings, answers, joins the voice in earshot, and carries
+// what two ends say to each other. Holds the one call that a user may have at a
+// time, and the links of the voice, whose media is the page's business.
 
 import { Call } from './call.js';
 import { HereaboutsError } from './errors.js';
@@ -13,10 +14,13 @@ const CALL_FRAMES = [
  * Events beside those of ReconnectingSocket and the frames of the contract:
  * - `incoming` {@link Call}, it rings here
  * - `call` {@link Call}, the current one changed; when it `ended`, `signal.call` is null already
+ * - `voice_peers` tells what is new to this object alone: also after a reconnect, each link comes once and ends once
  */
 export class SignalSocket extends ReconnectingSocket {
   #api;
   #selfId = null;
+  #muted = false;
+  #begins = false; // the voice is being joined: what it finds there is not this object's
 
   /**
    * @param {string} url
@@ -33,6 +37,8 @@ export class SignalSocket extends ReconnectingSocket {
      * in place of one's own. For the calls that begin from then on.
      */
     this.relayOnly = false;
+    /** @type {Map<string, {user_id: string, call_id: string, initiator: boolean}>|null} the links by `call_id`; null where voice is not joined */
+    this.voice = null;
     this.on('connected', (frame) => this.#connected(frame));
     this.on('incoming_call', (frame) => this.#incoming(frame));
     this.on('call_started', (frame) => this.#started(frame));
@@ -43,6 +49,7 @@ export class SignalSocket extends ReconnectingSocket {
   close() {
     this.call?.hangUp();
     super.close();
+    this.voice = null;
   }
 
   /**
@@ -64,6 +71,75 @@ export class SignalSocket extends ReconnectingSocket {
     return call;
   }
 
+  /**
+   * Talks with those within earshot, of whom `voice_peers` tells: for each link a connection of the page's own, whose
+   * descriptions and candidates go by `notify('offer', { call_id, sdp })` and so on. Links that another device, or this page
+   * before it was reloaded, has left are made anew.
+   */
+  async joinVoice() {
+    if (this.voice) return;
+    this.voice = new Map();
+    this.#muted = false;
+    this.#begins = true;
+    try {
+      if ((await this.request('voice_join')).connect.length) {
+        await this.request('voice_leave');
+        await this.request('voice_join');
+      }
+    } catch (error) {
+      this.voice = null;
+      throw error;
+    } finally {
+      this.#begins = false;
+    }
+  }
+
+  /** `voice_peers` tells of the end of each link. */
+  async leaveVoice() {
+    if (!this.voice) return;
+    try {
+      await this.request('voice_leave');
+    } finally { // without a connection it ends by itself
+      this.voice = null;
+    }
+  }
+
+  /** Tells the others; to send no sound is the page's part. */
+  async muteVoice(muted) {
+    await this.request('voice_mute', { muted });
+    this.#muted = muted;
+  }
+
+  deliver(frame) {
+    if (frame.type !== 'voice_peers') return super.deliver(frame);
+    const news = this.#newsOfVoice(frame);
+    if (news.connect.length || news.disconnect.length || news.taken_over) super.deliver(news);
+  }
+
+  /** Of an answer, which has all links there are, or of an event: what this object does not know yet. */
+  #newsOfVoice(frame) {
+    const known = this.voice ?? new Map();
+    const isAnswer = frame.ref !== undefined;
+    const listed = isAnswer && this.#begins ? [] : frame.connect;
+    const ids = new Set(listed.map((peer) => peer.call_id));
+    const ended = isAnswer ? [...known.keys()].filter((id) => !ids.has(id)) : frame.disconnect.filter((id) => known.has(id));
+    const begun = listed.filter((peer) => !known.has(peer.call_id));
+    for (const id of ended) known.delete(id);
+    for (const peer of begun) known.set(peer.call_id, peer);
+    if (frame.taken_over) this.voice = null;
+    return { ...frame, connect: begun, disconnect: ended };
+  }
+
+  async #rejoinVoice() {
+    if (!this.voice || this.#begins) return;
+    try {
+      await this.request('voice_join');
+      if (this.#muted) await this.request('voice_mute', { muted: true }); // forgotten of one who was away too long
+    } catch (error) {
+      console.info('the voice is not joined again, until the next connection:', error.message);
+    }
+  }
+
   /** @returns {Promise<boolean>} whether the server names a relay: without one, `relayOnly` leaves no call possible */
   async hasRelay() {
     return namesRelay((await this.#api.iceServers()).ice_servers);
@@ -72,6 +148,7 @@ export class SignalSocket extends ReconnectingSocket {
   #connected({ user_id: userId }) {
     this.#selfId = userId;
     this.call?.rejoin();
+    this.#rejoinVoice();
   }
 
   #incoming({ call_id: id, call_type: type, caller_id: callerId, caller_username: username }) {

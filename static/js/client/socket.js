@@ -100,16 +100,16 @@ export class ReconnectingSocket extends Emitter {
   }
 
   /**
-   * A request about several rooms, which is answered for each of them, a refusal (`error` with `room_id`) included.
+   * A request about several things, which is answered for each of them, a refusal (`error` with `room_id`) included.
    * It may take as long as it takes while the connection lives, which the heartbeat sees to.
    * @param {string} type
-   * @param {{rooms: {room_id: string}[]}} fields
-   * @param {(answer: {room_id: string}, error: HereaboutsError|null) => void} each  told in the order of arrival
+   * @param {object} fields
+   * @param {number} left  how many answers there will be
+   * @param {(answer: object, error: HereaboutsError|null) => void} each  told in the order of arrival
    * @returns {Promise<void>} once all have an answer
    * @throws {HereaboutsError} `closed`, or the refusal of the request, or of what was left of it
    */
-  requestEach(type, fields, each) {
-    let left = fields.rooms.length;
+  requestEach(type, fields, left, each) {
     return new Promise((resolve, reject) => {
       const answered = (frame, error) => {
         if (error && frame.room_id === undefined) {

@@ -5,11 +5,13 @@ import { hueOf } from '../app/hues.js';
 import { html } from './html.js';
 import { Icon } from './icons.js';
 
-const FIRST = /[\p{L}\p{N}\p{P}\p{S}]/u; // of a word, what can be seen by itself
+const LETTER = /[\p{L}\p{N}]/u;
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u; // what can be seen by itself, where a name has no letter
 
 /** @param {{id: string, name: string, online?: boolean, size?: 'small'|'large'|'huge'}} props */
 export function Avatar({ id, name, online, size = '' }) {
-  const initials = name.split(/[\s_.-]+/).filter(Boolean).slice(0, 2).map((word) => FIRST.exec(word)?.[0]).join('');
+  const words = name.split(/[\s_.-]+/).filter(Boolean).slice(0, 2);
+  const initials = words.map((word) => LETTER.exec(word)?.[0]).join('') || VISIBLE.exec(name)?.[0] || '';
   return html`
     <span class="avatar hue-${hueOf(id)} ${size}" aria-hidden="true">
       ${initials.toUpperCase()}
