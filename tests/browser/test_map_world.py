@@ -189,11 +189,11 @@ async def test_looking_around_by_mouse_and_minimap(server: Server, browse) -> No
         await mouse.wheel(0, -400)
         await ann.until("(scale) => hereaboutsApp.map.camera.scale > scale", scale)
 
-        # The minimap shows 64 units to each side of oneself.
+        # The minimap shows 52 units to each side of oneself.
         size = await ann.find("minimap").evaluate("(canvas) => canvas.clientWidth")
         await ann.find("minimap").click(position={"x": size * 0.75, "y": size * 0.625})
         x, y, _ = await ann.page.evaluate(VIEW)
-        assert (x, y) == (pytest.approx(32, abs=1), pytest.approx(16, abs=1))
+        assert (x, y) == (pytest.approx(26, abs=1), pytest.approx(13, abs=1))
         assert await ann.page.evaluate(PLACE) == [0, 0]
         await ann.page.get_by_role("button", name="Back to me").click()
         await ann.until("() => Math.hypot(hereaboutsApp.map.camera.x, hereaboutsApp.map.camera.y) < 0.01")

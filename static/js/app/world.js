@@ -32,6 +32,7 @@ export class World extends Emitter {
   #told = null; // the place the server knows, or is about to
   #tellAt = 0; // not before this, of performance.now()
   #entering = false; // between two worlds: what comes until the snapshot is of the former
+  #hears = false;
   #listsAt = 0;
   #listsTimer = null;
 
@@ -58,8 +59,13 @@ export class World extends Emitter {
     const { chat } = hereabouts;
     chat.on('nearby_snapshot', ({ users }) => this.#see(users));
     chat.on('nearby_update', (frame) => this.#entering || this.#update(frame));
-    // The server forgets where one is with the connection.
-    chat.on('synced', () => this.#tell(true));
+    // The server forgets where one is with the connection; and what was said meanwhile is not said now.
+    chat.on('state', () => { this.#hears = false; });
+    chat.on('synced', () => {
+      this.#hears = true;
+      this.#tell(true);
+    });
+    chat.on('speech', ({ sender_id: userId, content }) => this.#hears && this.say(userId, content));
     globalThis.addEventListener('storage', ({ key }) => this.#follow(key));
   }
 

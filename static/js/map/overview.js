@@ -1,7 +1,7 @@
 // How the minimap lies on the world: a square part of it around oneself, and the ways between pixels and units. Pure.
 
-/** Units from the middle to the edge: everybody in sight, and the lands a walk of some seconds away. */
-export const REACH = 64;
+/** Units from the middle to the edge: everybody in sight is there. */
+export const REACH = 52;
 
 export class Overview {
   /** @param {{x: number, y: number}} middle  in units @param {number} size  pixels along an edge */
