@@ -18,7 +18,7 @@ const LAND_MS = 1_000; // where the lands known here say otherwise than the serv
 const FADE_MS = 400;
 const SPEECH_MS = 6_000;
 const WORDS_FADE_MS = 500; // at least as long as the map takes for it
-const LISTS_MS = 400; // lists beside the map are read, not watched
+const LISTS_MS = 700; // lists beside the map are read, not watched
 /** Above so many in view the server may tell some of them less often than every tick (docs/protocol.md). */
 const EVERY_TICK = 100;
 

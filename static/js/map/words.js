@@ -12,6 +12,7 @@ import { painted } from './textures.js';
 const FADE_MS = 500;
 const CROWD = 40; // figures: with more, not every frame asks for places
 const PLACES_MS = 120;
+const NAMED = 100; // the nearest: in a denser crowd the names of the others would only stand around it
 const MARGIN = 2; // pixels around what is painted, for its edge
 
 export class Words extends Container {
@@ -76,7 +77,7 @@ export class Words extends Container {
     };
     // The best places are for oneself, for whoever is pointed at, and then for who is nearest.
     const rank = ({ self, hovered, person }) => (self ? -2 : hovered ? -1 : person.distance);
-    this.#named = [...figures].sort((a, b) => rank(a) - rank(b)).flatMap((figure) => {
+    this.#named = [...figures].sort((a, b) => rank(a) - rank(b)).slice(0, NAMED).flatMap((figure) => {
       const found = labels.name(figure);
       return found ? [{ id: figure.person.id, self: figure.self, ...found, at: offset(figure.person, found.place), paint: paintName }] : [];
     });
