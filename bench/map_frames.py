@@ -118,7 +118,11 @@ async def measured(browser: Browser, renderer: str, options: argparse.Namespace)
         await page.screenshot(path=options.picture.format(renderer))
     count = len(frames["apart"])
     lines = [f"{got}: {in_view} of {options.people} in view, {count / options.seconds:.1f} frames/s"]
-    for name, what in (("apart", "from frame to frame"), ("script", "our scripting"), ("render", "of it PixiJS")):
+    for name, what in (
+        ("apart", "from frame to frame"),
+        ("script", "our scripting"),
+        ("render", "of it PixiJS"),
+    ):
         cuts = quantiles(frames[name], n=20)
         lines.append(f"  {what:20} p50 {cuts[9]:6.2f} ms   p95 {cuts[18]:6.2f} ms")
     for kind in after:
