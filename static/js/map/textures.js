@@ -27,7 +27,7 @@ export function partOf(sheet, x, y, width, height) {
 }
 
 export class Textures {
-  #kept = new Map(); // key → {texture, drawnAt, …}
+  #kept = new Map(); // key → {texture, drawnAt}
   #now = 0;
   #sweptAt = 0;
 
@@ -52,10 +52,6 @@ export class Textures {
     }
     entry.drawnAt = this.#now;
     return entry.texture;
-  }
-
-  has(key) {
-    return this.#kept.has(key);
   }
 
   clear() {
