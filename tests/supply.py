@@ -22,6 +22,7 @@ _HASH = re.compile(r"    --hash=sha256:([0-9a-f]{64})( \\)?")
 
 # The package of the npm registry that each vendored library is from.
 NPM_NAMES = {
+    "pixi": "pixi.js",
     "htm": "htm",
     "bricolage-grotesque": "%40fontsource-variable/bricolage-grotesque",
     "instrument-sans": "%40fontsource-variable/instrument-sans",

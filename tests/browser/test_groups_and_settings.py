@@ -32,8 +32,9 @@ async def test_a_group_is_made_renamed_joined_and_left(server: Server, browse) -
 
         await ann.find("group-open").click()
         await ann.find("group-name").fill("Runners")
-        # The page draws itself anew as positions come in; what is typed has to stay.
-        await ann.page.evaluate("new Promise(seen => window.hereabouts.chat.on('nearby_users', seen))")
+        # The page draws itself anew as people walk; what is typed has to stay.
+        await bob.page.evaluate("window.hereaboutsApp.world.walkTo(12, 0)")
+        await ann.page.evaluate("new Promise(seen => window.hereabouts.chat.on('nearby_update', seen))")
         await ann.find("pick", username="cleo").check()
         await ann.shot("group-desktop")
         await ann.find("group-save").click()

@@ -19,25 +19,23 @@ globalThis.RTCPeerConnection = class extends Real {
 };
 """
 
-# Draws the words of a crowd, and says where figures and words are: [x, y, width, height] each.
+# Finds places for the words of a crowd, and says where figures and words are: [x, y, width, height] each.
 CROWD = """async ({ people, width }) => {
   const { Labels } = await import('/static/js/map/labels.js');
   const { Camera } = await import('/static/js/map/camera.js');
-  const { figureMeasures } = await import('/static/js/map/figures.js');
+  const { figureMeasures } = await import('/static/js/map/measures.js');
+  const { shorten, wrap } = await import('/static/js/map/text.js');
   const camera = new Camera();
   camera.resize(width, 800);
-  const boxes = [];
-  const context = new Proxy(new OffscreenCanvas(width, 800).getContext('2d'), {
-    get: (target, key) => (key === 'roundRect' ? (...box) => boxes.push(box.slice(0, 4))
-      : typeof target[key] === 'function' ? target[key].bind(target) : target[key]),
-    set: (target, key, value) => Reflect.set(target, key, value),
-  });
-  const colours = new Proxy({ text: 'sans-serif' }, { get: (target, key) => target[key] ?? '#000' });
-  const labels = new Labels(context, { camera, colours, overlays: [], now: 0 }, new Map());
-  const figures = people.map(([x, y], id) => ({ person: { id, x, y }, label: `Somebody ${id}`, self: !id, hovered: false, opacity: 1 }));
+  const labels = new Labels({ camera, overlays: [] }, {
+    name: (text) => shorten('550 12.5px sans-serif', text, 130),
+    words: (text, widest, lines) => wrap('500 13px sans-serif', text, widest, lines),
+  }, new Map());
+  const figures = people.map(([x, y], id) => ({ person: { id, x, y }, label: `Somebody ${id}`, self: !id, hovered: false }));
   for (const figure of figures) labels.keepFigure(figure);
-  for (const figure of figures) labels.name(figure);
-  for (const { person } of figures) labels.bubble(person, `words of number ${person.id}`, 9_000);
+  const found = [...figures.map((figure) => labels.name(figure)),
+    ...figures.map(({ person }) => labels.bubble(person, `words of number ${person.id}`))];
+  const boxes = found.filter(Boolean).map(({ place }) => [place.x, place.y, place.width, place.height]);
   const { size, top } = figureMeasures(camera);
   const bodies = figures.map(({ person }) => camera.toScreen(person)).map(({ x, y }) => [x - 9 * size, y - top + 5, 18 * size, top - 5]);
   return [bodies, boxes];

@@ -45,6 +45,8 @@ export class App extends Emitter {
     this.dialog = null; // {kind, …} of ui/dialogs.js
     this.menu = null; // {person, x, y}
     this.claiming = false;
+    /** @type {import('../map/map.js').WorldMap|null} once it is there */
+    this.map = null;
     this.notices = [];
     /** Since when there is no connection, in local milliseconds; and whether there was one in this login. */
     this.awaySince = null;

@@ -11,6 +11,7 @@ const MARGIN = 60; // units fetched beyond the edges of the view
 
 export class Lands extends Emitter {
   #api;
+  #worldId;
   #fetched = null; // {bounds, at}
   #fetching = false;
 
@@ -56,7 +57,7 @@ export class Lands extends Emitter {
 
   /** @throws `conflict` */
   async claim(land) {
-    this.#put(await this.#api.claimLand(land));
+    this.#put(await this.#api.claimLand({ ...land, world_id: this.#worldId }));
   }
 
   async update(landId, changes) {
@@ -69,16 +70,24 @@ export class Lands extends Emitter {
     this.emit('changed');
   }
 
+  /** From now on the lands of this world. */
+  enter(worldId) {
+    this.#worldId = worldId;
+    this.reset();
+  }
+
   reset() {
     this.byId.clear();
     this.#fetched = null;
   }
 
   async #fetch(bounds) {
+    const worldId = this.#worldId;
     this.#fetching = true;
     this.#fetched = { ...bounds, at: Date.now() };
     try {
-      const { lands } = await this.#api.lands(bounds);
+      const { lands } = await this.#api.lands({ ...bounds, world_id: worldId });
+      if (worldId !== this.#worldId) return;
       this.byId = new Map(lands.map((land) => [land.id, titled(land)]));
       this.emit('changed');
     } catch (error) {

@@ -1,30 +1,40 @@
-// Where everybody is: walks the user's own avatar, tells the server once a
-// second, and moves others smoothly between its answers.
+// Where everybody is: walks the user's own avatar and tells the server each step, and keeps those in view, a little
+// behind what the server told, so that they walk as smoothly as oneself.
 //
-// Positions are in world units, y growing downwards as on the screen. The map
-// reads this object at every frame; `changed` tells lists that people or the
-// land underfoot are different.
+// Positions are in world units, y growing downwards as on the screen. The map calls `step` and reads this object at every
+// frame; `changed` tells lists that people or the land underfoot are different; `moved` that one is elsewhere at once.
 
 import { Emitter } from '../client/index.js';
+import { Trail } from '../map/trail.js';
 import { keepApart } from './hues.js';
 import { legible } from './names.js';
 
 export const EARSHOT = 10;
+export const MAIN_WORLD = 'main';
 const SIGHT = 50; // the widest radius the server answers
 const SPEED = 7; // units a second
-const REPORT_MS = 1_000;
-const EARLY_REPORT_MS = 250;
-const GLIDE_MS = 1_100; // a little over the report interval, so that a walk does not stutter
+const REPORT_MS = 100; // the server's own tick: told more often, nobody would see more
+const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
 const FADE_MS = 400;
 const SPEECH_MS = 6_000;
+const WORDS_FADE_MS = 500; // at least as long as the map takes for it
+const LISTS_MS = 700; // lists beside the map are read, not watched
+/** Above so many in view the server may tell some of them less often than every tick (docs/protocol.md). */
+const EVERY_TICK = 100;
 
+/**
+ * @typedef {{id: string, username: string, x: number, y: number, distance: number, opacity: number, moving: boolean,
+ *   heading: number}} Person  as drawn now; `distance` is Chebyshev's, `heading` in radians
+ */
 export class World extends Emitter {
   #hereabouts;
   #lands;
-  #timer = null;
-  #reportedAt = 0;
-  #reporting = false;
-  #walked = false; // since the last report
+  #told = null; // the place the server knows, or is about to
+  #tellAt = 0; // not before this, of performance.now()
+  #entering = false; // between two worlds: what comes until the snapshot is of the former
+  #hears = false;
+  #listsAt = 0;
+  #listsTimer = null;
 
   /**
    * @param {import('../client/index.js').Hereabouts} hereabouts
@@ -34,37 +44,56 @@ export class World extends Emitter {
     super();
     this.#hereabouts = hereabouts;
     this.#lands = lands;
+    this.id = MAIN_WORLD;
     this.self = { x: 0, y: 0, moving: false, heading: Math.PI / 2 };
-    /** Others: user_id → {id, username, x, y, distance, opacity, moving, …}. */
+    /** @type {Map<string, Person>} others, in the order they came */
     this.people = new Map();
     /** What was just said: user_id → {text, until}. */
     this.speech = new Map();
+    /** Ids of those whose voice is heard now; whoever plays voices fills it. */
+    this.talking = new Set();
     this.target = null; // where a click sent the avatar
     this.direction = { x: 0, y: 0 }; // held keys
     /** The land underfoot by the server's word, which decides the room. */
     this.landId = null;
-    hereabouts.chat.on('nearby_users', (frame) => this.#see(frame));
-    hereabouts.chat.on('synced', () => this.#report());
+    const { chat } = hereabouts;
+    chat.on('nearby_snapshot', ({ users }) => this.#see(users));
+    chat.on('nearby_update', (frame) => this.#entering || this.#update(frame));
+    // The server forgets where one is with the connection; and what was said meanwhile is not said now.
+    chat.on('state', () => { this.#hears = false; });
+    chat.on('synced', () => {
+      this.#hears = true;
+      this.#tell(true);
+    });
+    chat.on('speech', ({ sender_id: userId, content }) => this.#hears && this.say(userId, content));
+    globalThis.addEventListener('storage', ({ key }) => this.#follow(key));
   }
 
   /** Begins where this person last stood in this browser, or somewhere near the middle. */
   start() {
-    const scatter = () => Math.round((Math.random() - 0.5) * 16);
-    Object.assign(this.self, { x: scatter(), y: scatter() });
-    this.landId = null;
-    this.#walked = localStorage.getItem(this.#placeKey) === null;
-    this.#sharePlace();
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#report(), REPORT_MS);
+    this.#arrive(localStorage.getItem(this.#worldKey) ?? MAIN_WORLD);
+    this.#hereabouts.chat.watchNearby(SIGHT);
   }
 
   stop() {
-    clearInterval(this.#timer);
-    this.people.clear();
-    this.speech.clear();
-    this.target = null;
+    clearTimeout(this.#listsTimer);
+    this.#listsTimer = null;
+    this.#leave();
     this.direction = { x: 0, y: 0 };
     this.landId = null;
+  }
+
+  /** Goes over into another world. @param {string} worldId  letters, digits, `_ - .`; 64 at most */
+  enter(worldId) {
+    if (worldId === this.id) return;
+    localStorage.setItem(this.#worldKey, worldId);
+    this.#cross(worldId);
+  }
+
+  /** @returns {string[]} the worlds this person has been in from this browser */
+  get visited() {
+    const prefix = `hereabouts.place.${this.#hereabouts.user.id}.`;
+    return Object.keys(localStorage).filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)).sort();
   }
 
   /** Sends the avatar walking to a point. */
@@ -72,7 +101,7 @@ export class World extends Emitter {
     this.target = { x, y };
   }
 
-  /** @returns {object[]} others in sight, nearest first */
+  /** @returns {Person[]} others in sight, nearest first */
   get nearby() {
     return [...this.people.values()].filter(({ leftAt }) => !leftAt).sort((a, b) => a.distance - b.distance);
   }
@@ -80,17 +109,40 @@ export class World extends Emitter {
   /** Shows words over an avatar for a while. */
   say(userId, text) {
     this.speech.set(userId, { text: legible(text, '…'), until: performance.now() + SPEECH_MS });
+    this.emit('changed');
   }
 
-  /** @param {number} seconds since the last frame @param {number} now  of performance.now() */
+  /**
+   * @param {number} seconds since the last frame @param {number} now  of performance.now()
+   * @returns {boolean} whether anybody walks, comes or goes, or words fade
+   */
   step(seconds, now) {
     this.#walk(Math.min(seconds, 0.1));
-    for (const person of this.people.values()) this.#glide(person, now);
-    for (const [userId, { until }] of this.speech) if (until < now) this.speech.delete(userId);
+    let moves = this.self.moving || this.talking.size > 0;
+    for (const person of this.people.values()) {
+      this.#draw(person, now);
+      moves ||= person.moving || person.opacity < 1;
+    }
+    for (const [userId, { until }] of this.speech) {
+      if (until < now) this.speech.delete(userId);
+      moves ||= until < now + WORDS_FADE_MS;
+    }
+    if (now >= this.#tellAt) this.#keepTold(now);
+    return moves;
+  }
+
+  #keepTold(now) {
+    // A land was made or given up underfoot, or its room was lost: the answer says where one is.
+    const elsewhere = (this.#lands.at(this.self.x, this.self.y)?.id ?? null) !== this.landId;
+    this.#tell(elsewhere && now >= this.#tellAt + LAND_MS);
+  }
+
+  get #worldKey() {
+    return `hereabouts.world.${this.#hereabouts.user.id}`;
   }
 
   get #placeKey() {
-    return `hereabouts.place.${this.#hereabouts.user.id}`;
+    return `hereabouts.place.${this.#hereabouts.user.id}.${this.id}`;
   }
 
   #walk(seconds) {
@@ -111,51 +163,79 @@ export class World extends Emitter {
     }
     const stride = Math.min(SPEED * seconds, reach);
     self.heading = Math.atan2(dy, dx);
-    this.#walked = true;
     self.x += (dx / length) * stride;
     self.y += (dy / length) * stride;
     if (stride === reach) this.target = null;
-    const underfoot = this.#lands.at(self.x, self.y)?.id ?? null;
-    const early = performance.now() - this.#reportedAt > EARLY_REPORT_MS;
-    if (underfoot !== this.landId && early) this.#report();
   }
 
-  #glide(person, now) {
-    const part = Math.min(1, (now - person.since) / GLIDE_MS);
-    person.x = person.fromX + (person.toX - person.fromX) * part;
-    person.y = person.fromY + (person.toY - person.fromY) * part;
-    person.moving = part < 1 && (person.toX !== person.fromX || person.toY !== person.fromY);
-    if (person.leftAt) {
-      person.opacity = 1 - (now - person.leftAt) / FADE_MS;
-      if (person.opacity <= 0) this.people.delete(person.id);
-    } else {
-      person.opacity = Math.min(1, (now - person.seenAt) / FADE_MS);
-    }
+  #draw(person, now) {
+    const { x, y, heading } = person.trail.at(now);
+    const { self } = this;
+    person.x = x;
+    person.y = y;
+    person.distance = Math.max(Math.abs(x - self.x), Math.abs(y - self.y));
+    person.moving = heading !== null;
+    if (person.moving) person.heading = heading;
+    person.opacity = Math.min(1, (now - person.trail.appearedAt) / FADE_MS);
+    if (!person.leftAt) return;
+    person.opacity = Math.min(person.opacity, 1 - (now - person.leftAt) / FADE_MS);
+    if (person.opacity <= 0) this.people.delete(person.id);
   }
 
-  async #report() {
-    const { chat } = this.#hereabouts;
-    if (chat.state !== 'open' || this.#reporting) return;
-    this.#reporting = true;
-    this.#reportedAt = performance.now();
-    this.#sharePlace();
-    const { x, y } = this.self;
+  /** Tells the server where one is, if it does not know; `anew` on a connection that knows nothing yet. */
+  async #tell(anew) {
+    const { chat, user } = this.#hereabouts;
+    const { id: worldId } = this;
+    const [x, y] = [round(this.self.x), round(this.self.y)];
+    if (!user || chat.state !== 'open' || (!anew && this.#told?.x === x && this.#told.y === y)) return;
+    this.#told = { x, y };
+    this.#tellAt = performance.now() + REPORT_MS;
+    localStorage.setItem(this.#placeKey, JSON.stringify({ x, y }));
     try {
-      const { land_id: landId } = await chat.updateLocation({ x: round(x), y: round(y), radius: SIGHT });
-      this.#stepOnto(landId ?? null);
+      const answer = await chat.updateLocation({ x, y, world_id: worldId });
+      if (worldId === this.id) this.#stepOnto(answer.land_id ?? null);
     } catch (error) {
-      if (!error.transient) throw error; // else the next second tells it again
-    } finally {
-      this.#reporting = false;
+      if (!error.transient) throw error;
+      this.#told = null; // and so it is told again
+      this.#tellAt = performance.now() + (error.retryAfter ?? 0) * 1000 + REPORT_MS;
     }
   }
 
   /** Of several tabs of one person, those that stand still follow the one that walks. */
-  #sharePlace() {
-    const { x, y } = this.self;
-    if (this.#walked) localStorage.setItem(this.#placeKey, JSON.stringify({ x, y }));
-    else Object.assign(this.self, JSON.parse(localStorage.getItem(this.#placeKey)));
-    this.#walked = false;
+  #follow(key) {
+    if (!this.#hereabouts.user) return;
+    if (key === this.#worldKey) this.#cross(localStorage.getItem(key));
+    if (key !== this.#placeKey || this.self.moving) return;
+    Object.assign(this.self, JSON.parse(localStorage.getItem(key)));
+    this.#told = { x: this.self.x, y: this.self.y }; // by the other tab
+  }
+
+  #cross(worldId) {
+    this.#leave();
+    this.#stepOnto(null);
+    this.#arrive(worldId);
+    this.#tell(true);
+    this.#entering = true;
+    this.#hereabouts.chat.watchNearby(SIGHT);
+    this.emit('changed');
+  }
+
+  #leave() {
+    this.people.clear();
+    this.speech.clear();
+    this.talking.clear();
+    this.target = null;
+  }
+
+  #arrive(worldId) {
+    const scatter = () => Math.round((Math.random() - 0.5) * 16);
+    this.id = worldId;
+    this.#lands.enter(worldId);
+    const place = localStorage.getItem(this.#placeKey);
+    Object.assign(this.self, place ? JSON.parse(place) : { x: scatter(), y: scatter() });
+    this.#told = null;
+    this.#entering = false;
+    this.emit('moved');
   }
 
   #stepOnto(landId) {
@@ -165,21 +245,51 @@ export class World extends Emitter {
     this.emit('changed');
   }
 
-  #see({ users }) {
+  #see(users) {
     const now = performance.now();
-    const seen = new Set();
-    for (const { user_id: id, username, x, y, distance } of users) {
-      seen.add(id);
-      const known = this.people.get(id);
-      const person = known && !known.leftAt ? known : { id, x, y, seenAt: now, opacity: 0 };
-      if (person.toX !== x || person.toY !== y) person.heading = Math.atan2(y - person.y, x - person.x);
-      Object.assign(person, { username, distance, fromX: person.x, fromY: person.y, toX: x, toY: y, since: now });
-      this.people.set(id, person);
-    }
+    const seen = new Set(users.map(({ user_id: id }) => id));
     for (const person of this.people.values()) if (!seen.has(person.id)) person.leftAt ??= now;
+    this.#entering = false;
+    this.#enter(users, now);
+    this.#listsChanged();
+  }
+
+  #update({ entered, moved, left }) {
+    const now = performance.now();
+    const { nearby } = this.#hereabouts.chat;
+    for (const id of left) {
+      const person = this.people.get(id);
+      if (person) person.leftAt ??= now;
+    }
+    this.#enter(entered, now);
+    for (const [id, x, y] of moved) this.people.get(id)?.trail.push(now, { x, y }, nearby.size > EVERY_TICK);
+    this.#listsChanged();
+  }
+
+  #enter(users, now) {
+    if (!users.length) return;
+    for (const { user_id: id, username, x, y } of users) {
+      const known = this.people.get(id);
+      if (known && !known.leftAt) {
+        known.trail.push(now, { x, y });
+        continue;
+      }
+      this.people.delete(id); // and so comes last again
+      this.people.set(id, { id, username, trail: new Trail(now, { x, y }), heading: Math.PI / 2 });
+      this.#draw(this.people.get(id), now);
+    }
     // In the order they came, so that nobody changes colour for a newcomer.
-    keepApart([this.#hereabouts.user.id, ...[...this.people.values()].sort((a, b) => a.seenAt - b.seenAt).map(({ id }) => id)]);
-    this.emit('changed');
+    keepApart([this.#hereabouts.user.id, ...this.people.keys()]);
+  }
+
+  /** At once, and then no more often than anybody reads. */
+  #listsChanged() {
+    if (this.#listsTimer) return;
+    this.#listsTimer = setTimeout(() => {
+      this.#listsTimer = null;
+      this.#listsAt = performance.now();
+      this.emit('changed');
+    }, Math.max(0, this.#listsAt + LISTS_MS - performance.now()));
   }
 }
 

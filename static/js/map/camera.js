@@ -1,7 +1,7 @@
 // What part of the world the canvas shows: a centre and a scale, following the
 // user's avatar unless the map was dragged away from it.
 
-import { figureMeasures } from './figures.js';
+import { figureMeasures } from './measures.js';
 
 const MIN_SCALE = 3; // pixels a unit
 const MAX_SCALE = 40;

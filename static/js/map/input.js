@@ -83,7 +83,8 @@ function attachPointers(canvas, hands, options) {
   canvas.addEventListener('pointerleave', () => hands.hover(null), options);
 }
 
-function attachKeys(hands, options) {
+/** @param {{steer: MapHands['steer']}} hands @param {{signal: AbortSignal}} options  whose end lets go */
+export function attachKeys(hands, options) {
   const held = new Set();
   const steer = () => {
     const steps = [...held].map((code) => KEYS[code]);

@@ -34,6 +34,7 @@ function read() {
     onAccent: token('on-accent'),
     line: token('line'),
     danger: token('danger'),
+    good: token('good'),
     onHue: token('on-hue'),
     hues: Array.from({ length: HUES }, (_, index) => token(`hue-${index}`)),
     display: token('font-display'),

@@ -1,29 +1,48 @@
-// Draws one frame of the map: ground, lands, earshot, people, what they say.
-// It is given everything and changes nothing.
+// What the map is made of, one over the other: ground, lands, earshot, people, what they say. `draw` brings all of it to
+// where a frame has it. It is given everything and changes nothing.
 
 import { EARSHOT } from '../app/world.js';
-import { drawFigure } from './figures.js';
-import { Labels } from './labels.js';
-import { hueOf } from '../app/hues.js';
-import { Terrain } from './terrain.js';
-import { shorten } from './text.js';
+import { placeDashes } from './dashes.js';
+import { Figures } from './figures.js';
+import { Ground } from './ground.js';
+import { paintDash, Parcels, screenRect } from './parcels.js';
+import { Container, Texture } from './pixi.js';
+import { Box, Pool } from './sprites.js';
+import { painted, Textures } from './textures.js';
+import { Words } from './words.js';
 
-const LABEL_MIN = { width: 46, height: 44 }; // pixels in view
-const LABEL_INSET = 10;
 const STALE_OPACITY = 0.45; // of people whose positions are not heard of any more
 const EARSHOT_CORNER = 2.2; // units
-const TYPING = { text: '…', until: Infinity };
-const TUFTS_FROM = 6; // pixels a unit: smaller, they are dust
+const EARSHOT_PAINTED = 48; // pixels of the corner as it is painted
+const EARSHOT_DASH = { length: 3.5, gap: 6.5, width: 1.5 };
+const CLAIM_DASH = { length: 8, gap: 5, width: 2 };
+const TARGET_MS = 900;
 
-export class Scene {
-  #terrain = new Terrain();
-  #labelPlaces = new Map();
+export class Scene extends Container {
+  #textures = new Textures();
+  #ground = new Ground();
+  #parcels = new Parcels();
+  #earshot = new Container();
+  #earshotBox = null;
+  #earshotEdge = new Pool();
+  #marks = new Pool();
+  #figures = new Figures();
+  #words = new Words();
+  #colours = null;
+  #density = 0;
+
+  constructor() {
+    super();
+    this.#earshot.addChild(this.#earshotEdge);
+    this.addChild(this.#ground, this.#parcels, this.#earshot, this.#parcels.names, this.#marks, this.#figures, this.#words);
+    document.fonts.addEventListener('loadingdone', () => { this.#colours = null; });
+  }
 
   /**
-   * @param {CanvasRenderingContext2D} context  scaled to CSS pixels
    * @param {object} view
    * @param {import('./camera.js').Camera} view.camera
    * @param {object} view.colours  of Palette
+   * @param {number} view.density  device pixels a CSS pixel
    * @param {import('../app/world.js').World} view.world
    * @param {Iterable<import('../client/api.js').Land>} view.lands
    * @param {{id: string}} view.user
@@ -36,202 +55,141 @@ export class Scene {
    * @param {number} view.now  milliseconds
    * @param {boolean} view.still  motion is not wanted
    */
-  draw(context, view) {
-    this.drawGround(context, view);
-    const lands = [...view.lands].map((land) => ({ land, rect: screenRect(view.camera, land) }))
-      .filter(({ rect }) => onScreen(rect, view.camera));
-    for (const { land, rect } of lands) drawLand(context, view, land, rect);
-    drawEarshot(context, view);
-    const landNames = lands.map(({ land, rect }) => drawLandName(context, view, land, rect)).filter(Boolean);
-    if (view.world.target) drawTarget(context, view);
-    if (view.claim) drawClaim(context, view);
-    drawPeople(context, view, landNames, this.#labelPlaces);
+  draw({ world, ...given }) {
+    const view = { ...given, world, speech: world.speech, talking: world.talking, textures: this.#textures };
+    if (this.#colours !== view.colours || this.#density !== view.density) this.#repaint(view);
+    this.#textures.tick(view.now);
+    this.#ground.draw(view);
+    const landNames = this.#parcels.draw(view);
+    this.#drawEarshot(view);
+    this.#marks.begin();
+    if (world.target) this.#drawTarget(view);
+    if (view.claim) this.#drawClaim(view);
+    this.#marks.end();
+    const figures = figuresIn(view);
+    this.#figures.draw(view, figures);
+    this.#words.draw(view, figures, landNames);
   }
 
-  /** The open ground alone. */
-  drawGround(context, { camera, colours }) {
-    const { scale } = camera;
-    context.fillStyle = colours.ground;
-    context.fillRect(0, 0, camera.width, camera.height);
-    context.save();
-    context.lineCap = 'round';
-    for (const chunk of this.#terrain.within(camera.bounds)) {
-      const corner = camera.toScreen(chunk);
-      context.save();
-      context.translate(corner.x, corner.y);
-      context.scale(scale, scale);
-      context.strokeStyle = colours.contour;
-      context.lineWidth = 1.1 / scale;
-      context.stroke(chunk.contours);
-      if (scale > TUFTS_FROM) {
-        context.strokeStyle = colours.tuft;
-        context.lineWidth = 1.4 / scale;
-        context.stroke(chunk.tufts);
-      }
-      context.restore();
-    }
-    context.restore();
+  /** Whether another frame of the same would look the same, but for what moves by itself. */
+  get isDone() {
+    return this.#ground.isDone;
+  }
+
+  /** Everything is painted anew: other colours, another density of the screen, or fonts that came in. */
+  #repaint({ colours, density }) {
+    this.#colours = colours;
+    this.#density = density;
+    this.#parcels.repaint();
+    this.#figures.repaint();
+    this.#words.repaint();
+    this.#earshotBox?.destroy();
+    this.#earshotBox = null;
+    this.#textures.clear();
+  }
+
+  /** Distance is the larger of the two offsets, so that earshot is a square, not a disc. */
+  #drawEarshot(view) {
+    const { camera, colours, world, textures, density, still, now } = view;
+    const { x, y } = world.self;
+    const rect = screenRect(view, { x: x - EARSHOT, y: y - EARSHOT, width: 2 * EARSHOT, height: 2 * EARSHOT });
+    const corner = EARSHOT_CORNER * camera.scale;
+    const texture = textures.get('earshot', () => paintEarshot(view));
+    this.#earshotBox ??= this.#earshot.addChildAt(new Box(texture), 0);
+    this.#earshotBox.place(rect, corner);
+    const dash = textures.get('dash', () => paintDash(density));
+    this.#earshotEdge.begin();
+    placeDashes(rect, corner, EARSHOT_DASH, still ? 0 : now / 120, camera, (left, top, angle) => {
+      putDash(this.#earshotEdge, dash, EARSHOT_DASH, left, top, angle, colours.accent).alpha = 0.55;
+    });
+    this.#earshotEdge.end();
+  }
+
+  #drawTarget(view) {
+    const { camera, colours, world, textures, density, still, now } = view;
+    const { x, y } = camera.toScreen(world.target);
+    const pulse = still ? 0.5 : (now % TARGET_MS) / TARGET_MS;
+    const ring = this.#marks.next(textures.get('target', () => painted(30, 20, density, paintTarget)));
+    ring.anchor.set(0.5);
+    ring.scale.set((5 + pulse * 8) / 13);
+    ring.position.set(x, y);
+    ring.tint = colours.accent;
+    ring.alpha = 1 - pulse * 0.7;
+  }
+
+  #drawClaim(view) {
+    const { camera, colours, claim, textures, density } = view;
+    const rect = screenRect(view, claim);
+    const colour = claim.free ? colours.accent : colours.danger;
+    const fill = this.#marks.next(Texture.WHITE);
+    fill.anchor.set(0);
+    fill.position.set(rect.x, rect.y);
+    fill.setSize(rect.width, rect.height);
+    fill.tint = colour;
+    fill.alpha = 0.16;
+    const dash = textures.get('dash', () => paintDash(density));
+    placeDashes(rect, 0, CLAIM_DASH, 0, camera, (x, y, angle) => putDash(this.#marks, dash, CLAIM_DASH, x, y, angle, colour));
+    const size = `${claim.width} × ${claim.height}${claim.free ? '' : ', taken'}`;
+    const words = this.#marks.next(textures.get(`claim ${colour} ${size}`, () => painted(200, 20, density, (context) => {
+      context.fillStyle = colour;
+      context.font = `600 13px ${colours.text}`;
+      context.textBaseline = 'bottom';
+      context.fillText(size, 0, 18);
+    })));
+    words.anchor.set(0);
+    words.scale.set(1);
+    words.position.set(Math.round(rect.x) + 2, Math.round(rect.y) - 23);
+  }
+
+  destroy() {
+    this.#textures.clear();
+    super.destroy({ children: true });
   }
 }
 
-function screenRect(camera, { x, y, width, height }) {
-  const from = camera.toScreen({ x, y });
-  return { x: from.x, y: from.y, width: width * camera.scale, height: height * camera.scale };
-}
-
-function onScreen({ x, y, width, height }, camera) {
-  return x <= camera.width && y <= camera.height && x + width >= 0 && y + height >= 0;
-}
-
-function drawLand(context, { colours, world }, land, rect) {
-  const hue = colours.hues[hueOf(land.owner_id ?? land.id)];
-  const inside = land.id === world.landId;
-
-  context.save();
-  context.beginPath();
-  context.roundRect(rect.x, rect.y, rect.width, rect.height, Math.min(8, rect.width / 4));
-  // Paper first, so that the owner's colour stays clear of the ground's green.
-  context.fillStyle = colours.panel;
-  context.globalAlpha = 0.7;
-  context.fill();
-  context.fillStyle = hue;
-  context.globalAlpha = inside ? 0.2 : 0.12;
-  context.fill();
-  context.globalAlpha = inside ? 1 : 0.7;
-  context.strokeStyle = hue;
-  context.lineWidth = inside ? 2.5 : 1.5;
-  if (land.access === 'invited') context.setLineDash([7, 5]);
-  context.stroke();
-  context.restore();
-}
-
-/** @returns {object|null} the box that the words take, if they have a place in what is seen of the land */
-function drawLandName(context, { camera, colours, user, name, overlays }, land, rect) {
-  const seen = seenPart(camera, rect);
-  if (seen.width < LABEL_MIN.width || seen.height < LABEL_MIN.height) return null;
-  const owner = land.owner_id === user.id ? 'your land' : name(land.owner_id);
-  const about = land.access === 'invited' ? `${owner}, by invitation` : owner;
-  const widest = seen.width - 2 * LABEL_INSET;
-  context.save();
-  context.textBaseline = 'top';
-  context.fillStyle = colours.ink;
-  const fonts = [`650 14px ${colours.display}`, `500 11.5px ${colours.text}`];
-  const lines = [land.title, about].map((text, index) => {
-    context.font = fonts[index];
-    const shown = shorten(context, text, widest);
-    return { shown, width: context.measureText(shown).width };
-  });
-  const box = labelBox(seen, Math.max(...lines.map(({ width }) => width)), overlays);
-  if (box) {
-    context.font = fonts[0];
-    context.fillText(lines[0].shown, box.x, box.y);
-    context.globalAlpha = 0.72;
-    context.font = fonts[1];
-    context.fillText(lines[1].shown, box.x, box.y + 18);
+function figuresIn({ camera, world, user, name, hovered, connected }) {
+  const figures = [];
+  for (const person of world.people.values()) {
+    if (!camera.shows(camera.toScreen(person))) continue;
+    figures.push({
+      person,
+      label: name(person.id),
+      inEarshot: person.distance <= EARSHOT,
+      self: false,
+      hovered: person.id === hovered,
+      opacity: Math.max(0, person.opacity) * (connected ? 1 : STALE_OPACITY),
+    });
   }
-  context.restore();
-  return box;
-}
-
-function seenPart(camera, rect) {
-  const x = Math.max(rect.x, 0);
-  const y = Math.max(rect.y, 0);
-  return {
-    x,
-    y,
-    width: Math.min(rect.x + rect.width, camera.width) - x,
-    height: Math.min(rect.y + rect.height, camera.height - camera.covered.below) - y,
-  };
-}
-
-/** In a corner of what is seen of the land, the upper left one first, where no part of the page lies over it. */
-function labelBox(seen, width, overlays) {
-  const height = 32;
-  const right = seen.x + seen.width - width - LABEL_INSET;
-  const bottom = seen.y + seen.height - height - LABEL_INSET;
-  const [x, y] = [seen.x + LABEL_INSET, seen.y + LABEL_INSET];
-  const free = (box) => !overlays.some((over) => box.x - 6 < over.x + over.width && over.x < box.x + width + 6
-    && box.y - 6 < over.y + over.height && over.y < box.y + height + 6);
-  return [{ x, y }, { x: right, y }, { x, y: bottom }, { x: right, y: bottom }]
-    .map((corner) => ({ ...corner, width, height })).find(free) ?? null;
-}
-
-/** Distance is the larger of the two offsets, so that earshot is a square, not a disc. */
-function drawEarshot(context, { camera, colours, world, still, now }) {
-  const { x, y } = world.self;
-  const rect = screenRect(camera, { x: x - EARSHOT, y: y - EARSHOT, width: 2 * EARSHOT, height: 2 * EARSHOT });
-  context.save();
-  context.beginPath();
-  context.roundRect(rect.x, rect.y, rect.width, rect.height, EARSHOT_CORNER * camera.scale);
-  context.fillStyle = colours.earshot;
-  context.fill();
-  context.globalAlpha = 0.55;
-  context.strokeStyle = colours.accent;
-  context.lineWidth = 1.5;
-  context.setLineDash([3, 7]);
-  context.lineCap = 'round';
-  context.lineDashOffset = still ? 0 : -(now / 120) % 10;
-  context.stroke();
-  context.restore();
-}
-
-function drawTarget(context, { camera, colours, world, now, still }) {
-  const { x, y } = camera.toScreen(world.target);
-  const pulse = still ? 0.5 : (now % 900) / 900;
-  context.save();
-  context.strokeStyle = colours.accent;
-  context.lineWidth = 2;
-  context.globalAlpha = 1 - pulse * 0.7;
-  context.beginPath();
-  context.ellipse(x, y, 5 + pulse * 8, 3 + pulse * 5, 0, 0, 2 * Math.PI);
-  context.stroke();
-  context.restore();
-}
-
-function drawClaim(context, { camera, colours, claim }) {
-  const rect = screenRect(camera, claim);
-  const colour = claim.free ? colours.accent : colours.danger;
-  context.save();
-  context.fillStyle = colour;
-  context.strokeStyle = colour;
-  context.globalAlpha = 0.16;
-  context.fillRect(rect.x, rect.y, rect.width, rect.height);
-  context.globalAlpha = 1;
-  context.lineWidth = 2;
-  context.setLineDash([8, 5]);
-  context.strokeRect(rect.x, rect.y, rect.width, rect.height);
-  context.font = `600 13px ${colours.text}`;
-  context.textBaseline = 'bottom';
-  const size = `${claim.width} × ${claim.height}`;
-  context.fillText(claim.free ? size : `${size}, taken`, rect.x + 2, rect.y - 5);
-  context.restore();
-}
-
-function drawPeople(context, view, landNames, labelPlaces) {
-  const { camera, world, user, name, typing, hovered, connected } = view;
-  const others = [...world.people.values()].map((person) => ({
-    person,
-    label: name(person.id),
-    inEarshot: person.distance <= EARSHOT,
-    self: false,
-    hovered: person.id === hovered,
-    opacity: Math.max(0, person.opacity) * (connected ? 1 : STALE_OPACITY),
-  }));
   const self = { person: { ...world.self, id: user.id }, label: name(user.id), self: true, hovered: false, opacity: 1 };
-  const figures = [...others, self].filter(({ person }) => camera.shows(camera.toScreen(person)));
+  if (camera.shows(camera.toScreen(self.person))) figures.push(self);
   // Whoever stands lower on the screen stands in front.
-  figures.sort((a, b) => a.person.y - b.person.y);
-  for (const figure of figures) drawFigure(context, view, figure);
+  return figures.sort((a, b) => a.person.y - b.person.y);
+}
 
-  const labels = new Labels(context, view, labelPlaces);
-  for (const figure of figures) labels.keepFigure(figure);
-  for (const box of landNames) labels.keepLand(box);
-  // The best places are for oneself, for whoever is pointed at, and then for who is nearest.
-  const rank = ({ self: own, hovered: shown, person }) => (own ? -2 : shown ? -1 : person.distance);
-  for (const figure of [...figures].sort((a, b) => rank(a) - rank(b))) labels.name(figure);
-  const said = figures.map(({ person }) => ({ person, speech: world.speech.get(person.id) ?? (typing.has(person.id) && TYPING) }));
-  const age = ({ person, speech }) => (person.id === user.id ? -Infinity : -speech.until);
-  for (const { person, speech } of said.filter(({ speech: words }) => words).sort((a, b) => age(a) - age(b))) {
-    labels.bubble(person, speech.text, speech.until);
-  }
+function putDash(pool, texture, { length, width }, x, y, angle, tint) {
+  const sprite = pool.next(texture);
+  sprite.anchor.set(0.5);
+  sprite.setSize(length, width);
+  sprite.position.set(x, y);
+  sprite.rotation = angle;
+  sprite.tint = tint;
+  return sprite;
+}
+
+function paintEarshot({ colours, density }) {
+  const size = 2 * EARSHOT_PAINTED + 1;
+  return painted(size, size, density, (context) => {
+    context.fillStyle = colours.earshot;
+    context.beginPath();
+    context.roundRect(0, 0, size, size, EARSHOT_PAINTED);
+    context.fill();
+  });
+}
+
+function paintTarget(context) {
+  context.strokeStyle = '#fff';
+  context.lineWidth = 2.4;
+  context.beginPath();
+  context.ellipse(15, 10, 13, 8, 0, 0, 2 * Math.PI);
+  context.stroke();
 }

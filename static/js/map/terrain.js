@@ -1,7 +1,9 @@
 // The open ground: contour lines and tufts of grass, the same for everybody,
-// because they come from the coordinates alone. Only there to be walked past.
+// because they come from the coordinates alone. Only there to be walked past. It needs a canvas and no
+// renderer, so that the page before the sign-in has it too.
 
-const CHUNK = 32; // units
+export const CHUNK = 32; // units
+const TUFTS_FROM = 6; // pixels a unit: smaller, they are dust
 const CELL = 1;
 const CELLS = CHUNK / CELL;
 // None at 0, which gradient noise takes at each lattice point.
@@ -43,12 +45,10 @@ export class Terrain {
 
   /**
    * Paths are in units from the chunk's own corner: far out in the world, a canvas has not the digits for more.
-   * @returns {Iterable<{x: number, y: number, contours: Path2D, tufts: Path2D}>} what lies within the bounds
+   * @returns {{x: number, y: number, contours: Path2D, tufts: Path2D}} the chunk that holds a point
    */
-  *within({ x0, y0, x1, y1 }) {
-    for (let cy = Math.floor(y0 / CHUNK); cy * CHUNK < y1; cy++) {
-      for (let cx = Math.floor(x0 / CHUNK); cx * CHUNK < x1; cx++) yield this.#chunk(cx, cy);
-    }
+  chunkAt(x, y) {
+    return this.#chunk(Math.floor(x / CHUNK), Math.floor(y / CHUNK));
   }
 
   #chunk(cx, cy) {
@@ -61,6 +61,40 @@ export class Terrain {
       this.#chunks.set(key, chunk);
     }
     return chunk;
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context  with its origin at the chunk's corner @param {number} scale  pixels a unit */
+export function paintChunk(context, chunk, scale, colours) {
+  context.save();
+  context.scale(scale, scale);
+  context.lineCap = 'round';
+  context.strokeStyle = colours.contour;
+  context.lineWidth = 1.1 / scale;
+  context.stroke(chunk.contours);
+  if (scale > TUFTS_FROM) {
+    context.strokeStyle = colours.tuft;
+    context.lineWidth = 1.4 / scale;
+    context.stroke(chunk.tufts);
+  }
+  context.restore();
+}
+
+/** All of what a camera shows, at once. */
+export function paintGround(context, camera, colours) {
+  const terrain = new Terrain();
+  const { x0, y0, x1, y1 } = camera.bounds;
+  context.fillStyle = colours.ground;
+  context.fillRect(0, 0, camera.width, camera.height);
+  for (let y = Math.floor(y0 / CHUNK) * CHUNK; y < y1; y += CHUNK) {
+    for (let x = Math.floor(x0 / CHUNK) * CHUNK; x < x1; x += CHUNK) {
+      const chunk = terrain.chunkAt(x, y);
+      const corner = camera.toScreen(chunk);
+      context.save();
+      context.translate(corner.x, corner.y);
+      paintChunk(context, chunk, camera.scale, colours);
+      context.restore();
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 import { inWords } from '../app/words.js';
 import { Backdrop } from './backdrop.js';
 import { html, useApp, useEffect, useRef, useState } from './html.js';
+import { loadMap } from './load-map.js';
 import { Field } from './parts.js';
 
 const SEEN_KEY = 'hereabouts.has_account';
@@ -23,6 +24,8 @@ export function AuthCard() {
   const form = useRef(null);
   const registering = mode === 'register';
   useEffect(() => form.current.elements.username.focus(), [mode]);
+  // While the form is filled in; what fails here is tried again, and told, when the map is needed.
+  useEffect(() => { (globalThis.requestIdleCallback ?? setTimeout)(() => loadMap().catch(() => null)); }, []);
 
   async function submit(event) {
     event.preventDefault();

@@ -2,7 +2,7 @@
 
 import { Camera } from '../map/camera.js';
 import { Palette } from '../map/palette.js';
-import { Scene } from '../map/scene.js';
+import { paintGround } from '../map/terrain.js';
 import { html, useEffect, useRef } from './html.js';
 
 export function Backdrop() {
@@ -11,13 +11,12 @@ export function Backdrop() {
     const context = canvas.current.getContext('2d', { alpha: false });
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     const palette = new Palette();
-    const scene = new Scene();
     const draw = () => {
       const { clientWidth: width, clientHeight: height } = canvas.current;
       Object.assign(canvas.current, { width: width * devicePixelRatio, height: height * devicePixelRatio });
       context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
       const camera = Object.assign(new Camera(), { width, height, scale: 18, x: 310, y: 120 });
-      scene.drawGround(context, { camera, colours: palette.colours });
+      paintGround(context, camera, palette.colours);
     };
     const resizes = new ResizeObserver(draw);
     resizes.observe(canvas.current);

@@ -9,6 +9,7 @@ import { GuestList } from './guest-list.js';
 import { html, useApp, useEffect, useState } from './html.js';
 import { Field } from './parts.js';
 import { SettingsDialog } from './settings.js';
+import { WorldDialog } from './world-dialog.js';
 
 const KINDS = {
   claim: ClaimDialog,
@@ -17,6 +18,7 @@ const KINDS = {
   'new-group': NewGroupDialog,
   group: GroupDialog,
   settings: SettingsDialog,
+  world: WorldDialog,
 };
 
 export function Dialogs() {

@@ -2,13 +2,15 @@
 // and the few tools that lie over it.
 
 import { AWAY_MS } from '../app/app.js';
-import { WorldMap } from '../map/map.js';
+import { Unseen } from '../map/unseen.js';
 import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
+import { loadMap } from './load-map.js';
+import { Minimap } from './minimap.js';
 import { IconButton } from './parts.js';
 
 const ZOOM_STEP = 1.35;
-const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .lost, .shell > .call-panel';
+const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .lost, .stage > .minimap, .shell > .call-panel';
 const RESTARTING = 1012; // close code
 const NEAR_TOP = 90; // pixels: what begins above is at the top
 
@@ -16,10 +18,25 @@ export function MapView() {
   const app = useApp();
   const canvas = useRef(null);
   const [map, setMap] = useState(null);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
-    const made = new WorldMap(canvas.current, app);
-    setMap(made);
-    return () => made.destroy();
+    let gone = false;
+    const unseen = new Unseen(app);
+    const opening = loadMap().then(({ WorldMap }) => gone || WorldMap.open(canvas.current, app));
+    opening.then((made) => {
+      unseen.stop();
+      app.map = gone ? null : made;
+      setMap(app.map);
+    }, (error) => {
+      setFailed(true);
+      reportError(error);
+    });
+    return () => {
+      gone = true;
+      unseen.stop();
+      app.map = null;
+      opening.then((made) => made.destroy?.(), () => null); // told above
+    };
   }, []);
   // The page is drawn anew at every change, and at least once a second: so are these.
   useEffect(() => {
@@ -37,10 +54,12 @@ export function MapView() {
         aria-label="Map. Walk with the arrow keys or W, A, S and D. People and lands are listed beside it."></canvas>
       <${LandLabel} />
       <${Lost} />
+      ${(failed || map?.isLost) && html`<${NoPicture} failed=${failed} />`}
+      ${map && html`<${Minimap} map=${map} />`}
       <div class="map-tools" role="toolbar" aria-label="Map">
-        <${IconButton} icon="plus" label="Zoom in" onClick=${() => map.camera.zoom(ZOOM_STEP)} />
-        <${IconButton} icon="minus" label="Zoom out" onClick=${() => map.camera.zoom(1 / ZOOM_STEP)} />
-        <${IconButton} icon="target" label="Back to me" onClick=${() => map.recentre()} />
+        <${IconButton} icon="plus" label="Zoom in" onClick=${() => map?.camera.zoom(ZOOM_STEP)} />
+        <${IconButton} icon="minus" label="Zoom out" onClick=${() => map?.camera.zoom(1 / ZOOM_STEP)} />
+        <${IconButton} icon="target" label="Back to me" onClick=${() => map?.recentre()} />
       </div>
       ${app.claiming ? html`<${ClaimBar} />` : html`
         <button type="button" class="button floating claim" data-testid="claim-land" onClick=${() => app.set({ claiming: true, tab: 'map' })}>
@@ -61,6 +80,18 @@ function LandLabel() {
       <span>${land ? (mine ? 'your land' : `land of ${app.people.name(land.owner_id)}`) : landId ? '' : 'nobody’s land'}</span>
       ${mine && html`<${IconButton} icon="settings" size=${16} label="Change this land" data-testid="land-change"
         onClick=${() => app.set({ dialog: { kind: 'land', land } })} />`}
+    </div>`;
+}
+
+/** There is no map to be seen, for good or for a moment. */
+function NoPicture({ failed }) {
+  return html`
+    <div class="no-picture" data-testid="no-picture" role="alert">
+      <b>${failed ? 'The map cannot be drawn here' : 'The map went dark for a moment'}</b>
+      <p>${failed
+        ? 'This browser would not load or show it. Everything else works: people, lands and conversations are listed beside it.'
+        : 'The browser took the graphics away and is about to give them back.'}</p>
+      ${failed && html`<button type="button" class="button" onClick=${() => location.reload()}>Load again</button>`}
     </div>`;
 }
 

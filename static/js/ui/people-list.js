@@ -7,6 +7,8 @@ import { html, useApp, useState } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar } from './parts.js';
 
+const MOST_ROWS = 60; // of those near: nobody reads on, and each walks up and down the list
+
 export function PeopleList() {
   const app = useApp();
   const near = app.world.nearby;
@@ -24,8 +26,9 @@ export function PeopleList() {
       ${groups.map(([title, people]) => html`
         <h3 key="${title}-head" class="group-head">${title}<span>${people.length}</span></h3>
         <ul key=${title} class="rows">
-          ${people.map((person) => html`<${PersonRow} key=${person.id} person=${person} />`)}
-        </ul>`)}
+          ${people.slice(0, MOST_ROWS).map((person) => html`<${PersonRow} key=${person.id} person=${person} />`)}
+        </ul>
+        ${people.length > MOST_ROWS && html`<p key="${title}-more" class="aside">And ${people.length - MOST_ROWS} more.</p>`}`)}
       ${!groups.length && html`<p class="aside">Nobody about just now. Open a second window and register a friend.</p>`}
     </section>`;
 }

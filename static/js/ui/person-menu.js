@@ -1,7 +1,7 @@
 // What one can do with somebody: write, call, walk over, block. Opened from
 // the map and from lists; works with arrow keys, closes with Escape.
 
-import { html, useApp, useEffect, useLayoutEffect, useRef } from './html.js';
+import { html, useApp, useLayoutEffect, useRef } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar } from './parts.js';
 
@@ -21,14 +21,15 @@ export function PersonMenu({ person, x, y }) {
     style.top = `${Math.max(EDGE, Math.min(y, innerHeight - height - EDGE))}px`;
   }, [x, y]);
 
-  useEffect(() => {
+  // With the menu, not after it: the next key is the menu's already.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     items(menu.current)[0].focus();
     const pressOutside = ({ target }) => menu.current.contains(target) || close();
     document.addEventListener('pointerdown', pressOutside);
     return () => {
       document.removeEventListener('pointerdown', pressOutside);
-      before?.focus();
+      before?.focus({ preventScroll: true });
     };
   }, []);
 
