@@ -71,19 +71,22 @@ class Feeds:
         self._period: Ints = _NONE  # ticks from turn to turn
         self._since: Ints = _NONE  # the step from which on turns have had this period
 
-    def begin(self, watch: int, radius: float) -> None:
+    def begin(self, watch: int, radius: float, room: float) -> None:
+        """`room` is what it may be sent at once, of a second's worth at most: what `end` gave, and what came since."""
         if watch >= len(self._room):
             more = np.zeros(max(64, watch + 1), dtype=np.int64)
             self._room, self._reach = np.append(self._room, more), np.append(self._reach, more + 1.0)
             self._up_to, self._since = np.append(self._up_to, more), np.append(self._since, more)
             self._period = np.append(self._period, more + 1)
-        self._room[watch], self._reach[watch] = self._most, radius
+        self._room[watch], self._reach[watch] = min(room, self._most), radius
         self._period[watch] = 1
         self._new.add(watch)
 
-    def end(self, watch: int) -> None:
+    def end(self, watch: int) -> float:
+        """The room that is left."""
         self._new.discard(watch)
         self.told = self.told[watches_of(self.told) != watch]
+        return float(self._room[watch])
 
     def plan(self, interest: Interest, behind: list[int], moved_bytes: Ints, entered_bytes: Ints) -> Plan:
         """What to tell at this step of `interest`. Sizes are of one entry of a list, by slot."""

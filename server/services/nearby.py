@@ -52,9 +52,12 @@ class Nearby:
         self._people = people
         self._clock = clock
         self._metrics = metrics
-        self._feeds = Feeds(settings.nearby_bytes, TICKS)
+        self._budget = settings.nearby_bytes
+        self._feeds = Feeds(self._budget, TICKS)
         self._watchers: dict[int, _Watcher] = {}
         self._by_connection: dict[Connection, int] = {}
+        # Of connections that have watched: what the feed had left, and when. A new watch is no new budget.
+        self._left_over: dict[Connection, tuple[float, float]] = {}
         # By slot: an entry of `moved`, its bytes, and the bytes that one of `entered` has more.
         self._texts: NDArray[Any] = np.zeros(0, dtype=object)
         self._bytes: Ints = np.zeros(0, dtype=np.int64)
@@ -69,7 +72,9 @@ class Nearby:
         """The snapshot comes with the next tick, at which everybody's view is of one moment."""
         self._end(connection)
         watch = self._interest.watch(connection.user_id, request.radius)
-        self._feeds.begin(watch, request.radius)
+        now = self._clock.monotonic()
+        room, since = self._left_over.pop(connection, (self._budget, now))
+        self._feeds.begin(watch, request.radius, room + (now - since) * self._budget)
         self._watchers[watch] = _Watcher(connection, request)
         self._by_connection[connection] = watch
         connection.watching = True
@@ -83,6 +88,7 @@ class Nearby:
     def departed(self, connection: Connection) -> None:
         """To be called before the user's position is forgotten."""
         self._end(connection)
+        self._left_over.pop(connection, None)
 
     def _end(self, connection: Connection) -> None:
         watch = self._by_connection.pop(connection, None)
@@ -90,7 +96,7 @@ class Nearby:
             connection.watching = False
             del self._watchers[watch]
             self._interest.unwatch(watch)
-            self._feeds.end(watch)
+            self._left_over[connection] = self._feeds.end(watch), self._clock.monotonic()
 
     # The tick
 

@@ -29,7 +29,7 @@ class Watchers:
         self.watches = {name: self.interest.watch(name, RADIUS) for name in self.places}
         self.names = {watch: name for name, watch in self.watches.items()}
         for watch in self.watches.values():
-            self.feeds.begin(watch, RADIUS)
+            self.feeds.begin(watch, RADIUS, budget)
         self.known: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in self.places}
         # Of some watchers, the step at which what is known of somebody was true last.
         self.aged = set(list(self.places)[::17])

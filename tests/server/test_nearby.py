@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from server.codec import encode
+from server.protocol import requests
 from tests.harness import Person, Server, Socket
 
 PLACE = {"type": "update_location", "world_id": "main"}
@@ -133,6 +135,24 @@ async def test_watching_again_begins_anew_with_the_new_radius(server: Server) ->
     await bob.stand(16)
     await ann.shows(**{bob.person.id: (16, 0)})
     assert len(server.app.node.nearby) == 1
+
+
+async def test_watching_again_gives_no_new_budget(new_server: Callable[..., Server]) -> None:
+    """Nor does ending it first: it is a connection's, not a watch's."""
+    async with new_server(nearby_bytes=1000.0) as server:
+        ann, bob = await views(server, 0, 3)
+        nearby = server.app.node.nearby
+        (connection,) = server.app.node.chat.of_user(ann.person.id)
+        for again in range(40):  # in no time, but for the share of each tick
+            if again % 2:
+                nearby.unwatch(connection, requests.UnwatchNearby())
+            nearby.watch(connection, requests.WatchNearby(radius=10))
+            nearby._look()
+        nearby.unwatch(connection, requests.UnwatchNearby())
+        await ann.chat.ask("pong", type="ping")
+        told = [event for event in ann.chat.events if event["type"] == "nearby_snapshot"]
+        assert told
+        assert sum(len(encode(event)) for event in told) < 1000 + 40 * 100
 
 
 async def test_one_without_a_place_sees_nobody_until_there_is_one(server: Server) -> None:
