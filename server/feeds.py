@@ -26,6 +26,7 @@ FRAME_BYTES: Final = 96
 LEFT_BYTES: Final = 35
 # How finely the nearest are told from the others.
 _RINGS: Final = 32
+_SCATTER: Final = 2_654_435_761  # Knuth's multiplier: 2³² by the golden ratio
 _NONE: Final = np.zeros(0, dtype=np.int64)
 
 
@@ -163,7 +164,8 @@ class Feeds:
         # A period that would nearly do stays: its round can be finished.
         period = np.where((needed <= period) & (period <= 2 * needed), period, needed)
         slots = slots_of(news.codes)
-        turn = (slots ^ step) & (period[watch] - 1) == 0
+        # Scattered, lest those who came by turns with others have their turns together.
+        turn = (slots * _SCATTER >> 16 ^ step) & (period[watch] - 1) == 0
         return ~short[watch] | (ring < near[watch]) | turn, period
 
 

@@ -182,3 +182,17 @@ def test_a_thousand_on_one_spot_stay_within_the_budget() -> None:
         assert watchers.known[name].keys() == watchers.places.keys() - {name}
         assert min(watchers.true_at[name].values()) > watchers.interest.steps - 3 * TICKS
     watchers.check_budget()
+
+
+def test_turns_are_even_whoever_came_before_whom() -> None:
+    """Of two crowds that came by turns one goes away: those who are left do not have their turns at once."""
+    watchers = crowd(640, 65_536, lambda number: (0, 0) if number % 16 == 0 else (500, 0))
+    near = list(watchers.places)[::16]
+    watchers.feeds._most, watchers.feeds._a_tick = 4_096.0, 409.6
+    for tick in range(120):
+        for number, name in enumerate(near):
+            watchers.put(name, tick / 1000, number / 1e6)
+        watchers.tick()
+    for name in near:
+        assert watchers.known[name].keys() == {*near} - {name}
+        assert max(watchers.bytes[name][60:]) < 3 * 409.6

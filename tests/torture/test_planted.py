@@ -19,7 +19,7 @@ from tests.torture.network import Mode
 from tests.torture.torture import Outcome, Plan, Torture
 
 PLANTED = Path(__file__).parent / "planted"
-SOURCE = ("server", "handlers", "storage", "spatial", "static", "run.py")
+SOURCE = ("client", "server", "handlers", "storage", "spatial", "static", "run.py")
 # Quick talk: what a fault of a second can break is under way at any moment of it.
 RATE = 60.0
 PAGES = 100  # of 5 KB each: more than the kernel and an outbox hold
