@@ -63,6 +63,7 @@ class Feeds:
         """A feed that was quiet may be sent a second's worth at once."""
         self._most = bytes_a_second
         self._a_tick = bytes_a_second / ticks_a_second
+        self._share = self._a_tick  # for the time since the plan before
         self.told: Ints = _NONE
         self._new: set[int] = set()
         # By watch
@@ -89,10 +90,13 @@ class Feeds:
         self.told = self.told[watches_of(self.told) != watch]
         return float(self._room[watch])
 
-    def plan(self, interest: Interest, behind: list[int], moved_bytes: Ints, entered_bytes: Ints) -> Plan:
-        """What to tell at this step of `interest`. Sizes are of one entry of a list, by slot."""
+    def plan(
+        self, interest: Interest, behind: list[int], moved_bytes: Ints, entered_bytes: Ints, ticks: int = 1
+    ) -> Plan:
+        """What to tell at this step of `interest`. Sizes are of one entry of a list, by slot; `ticks` how many there were since the plan before."""
         step, watches = interest.steps, len(self._room)
-        self._room = np.minimum(self._room + self._a_tick, self._most)
+        self._share = self._a_tick * ticks
+        self._room = np.minimum(self._room + self._share, self._most)
         pairs, told = interest.pairs, self.told
         if pairs is told or np.array_equal(pairs, told):
             known = np.ones(len(pairs), dtype=bool)
@@ -138,11 +142,11 @@ class Feeds:
     ) -> tuple[_News, _News]:
         """As much of it as there is room for, for those who are short of it."""
         # A little more than a tick's share, where there is some: so the reserve is used up without a gush.
-        room = np.minimum(self._room, 2 * self._a_tick) - FRAME_BYTES - gone
+        room = np.minimum(self._room, 2 * self._share) - FRAME_BYTES - gone
         some = room / 2 * (entered.cost(len(short)) > 0)
         chosen, period = self._chosen(short, entered, some, np.ones_like(self._period), step)
         entered = entered.only(chosen)
-        room = np.maximum(room - entered.cost(len(short)), self._a_tick / 8)
+        room = np.maximum(room - entered.cost(len(short)), self._share / 8)
         chosen, period = self._chosen(short, moved, room, self._period, step)
         other = short & (period != self._period)
         self._period[other], self._since[other] = period[other], step

@@ -64,6 +64,7 @@ class Nearby:
         self._more: Ints = np.zeros(0, dtype=np.int64)
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._ticks = 1  # since the last one, it and those that were left out
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -109,6 +110,7 @@ class Nearby:
             missed = int(late * TICKS) + 1
             self._due += missed * TICK_SECONDS
             self._metrics.nearby_skipped.inc(missed)
+            self._ticks += missed
         delay = self._due - self._clock.monotonic()
         self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self._tick)
 
@@ -129,7 +131,9 @@ class Nearby:
         interest.step(self._is_shown, self._parted())
         self._write_down()
         behind = [watch for watch, watcher in self._watchers.items() if watcher.connection.behind]
-        plan = self._feeds.plan(interest, behind, self._bytes, self._bytes + self._more)
+        sizes = (self._bytes, self._bytes + self._more)
+        plan = self._feeds.plan(interest, behind, *sizes, min(self._ticks, TICKS))
+        self._ticks = 1
         entered = self._joined(plan.entered, self._introductions(plan.entered))
         moved = self._joined(plan.moved, self._texts)
         left = self._left(plan.left, plan.entered)
