@@ -48,14 +48,9 @@ def chat_endpoint(node: Node) -> Endpoint:
     """`WS /ws/connect`."""
 
     async def arrived(connection: Connection) -> None:
-        node.speaking.arrived(connection)
-        node.presence.arrived(connection)
+        node.chat_arrived(connection)
 
-    def departed(connection: Connection) -> None:
-        node.nearby.departed(connection)
-        node.presence.departed(connection)
-
-    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, departed)
+    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, node.chat_departed)
 
 
 def signal_endpoint(node: Node) -> Endpoint:

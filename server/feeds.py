@@ -63,7 +63,6 @@ class Feeds:
         """A feed that was quiet may be sent a second's worth at once."""
         self._most = bytes_a_second
         self._a_tick = bytes_a_second / ticks_a_second
-        self._share = self._a_tick  # for the time since the plan before
         self.told: Ints = _NONE
         self._new: set[int] = set()
         # By watch
@@ -93,10 +92,13 @@ class Feeds:
     def plan(
         self, interest: Interest, behind: list[int], moved_bytes: Ints, entered_bytes: Ints, ticks: int = 1
     ) -> Plan:
-        """What to tell at this step of `interest`. Sizes are of one entry of a list, by slot; `ticks` how many there were since the plan before."""
+        """What to tell at this step of `interest`. Sizes are of one entry of a list, by slot.
+
+        `ticks` is how many are over since the plan before: of those that were left out the room is there.
+        """
         step, watches = interest.steps, len(self._room)
-        self._share = self._a_tick * ticks
-        self._room = np.minimum(self._room + self._share, self._most)
+        share = self._a_tick * ticks
+        self._room = np.minimum(self._room + share, self._most)
         pairs, told = interest.pairs, self.told
         if pairs is told or np.array_equal(pairs, told):
             known = np.ones(len(pairs), dtype=bool)
@@ -124,7 +126,7 @@ class Feeds:
                 entered, moved = entered.only(~mute[entered.watch]), moved.only(~mute[moved.watch])
                 left = left[~mute[watches_of(left)]]
             if short.any():
-                entered, moved = self._rationed(short, entered, moved, gone, step)
+                entered, moved = self._rationed(short, entered, moved, gone, step, share)
             # What was told before, less what goes, and what comes.
             kept = told if not len(left) else told[~among(told, left)]
             self.told = (
@@ -138,15 +140,15 @@ class Feeds:
         return Plan(entered.codes, moved.codes, left, new)
 
     def _rationed(
-        self, short: Flags, entered: _News, moved: _News, gone: Floats, step: int
+        self, short: Flags, entered: _News, moved: _News, gone: Floats, step: int, share: float
     ) -> tuple[_News, _News]:
         """As much of it as there is room for, for those who are short of it."""
         # A little more than a tick's share, where there is some: so the reserve is used up without a gush.
-        room = np.minimum(self._room, 2 * self._share) - FRAME_BYTES - gone
+        room = np.minimum(self._room, 2 * share) - FRAME_BYTES - gone
         some = room / 2 * (entered.cost(len(short)) > 0)
         chosen, period = self._chosen(short, entered, some, np.ones_like(self._period), step)
         entered = entered.only(chosen)
-        room = np.maximum(room - entered.cost(len(short)), self._share / 8)
+        room = np.maximum(room - entered.cost(len(short)), share / 8)
         chosen, period = self._chosen(short, moved, room, self._period, step)
         other = short & (period != self._period)
         self._period[other], self._since[other] = period[other], step

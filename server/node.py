@@ -193,6 +193,16 @@ class Node:
         await self.lands.disown(claims.user_id)
         await self.accounts.erase(claims)
 
+    def chat_arrived(self, connection: Connection) -> None:
+        """A chat connection is open, and its person known to `people`."""
+        self.speaking.arrived(connection)
+        self.presence.arrived(connection)
+
+    def chat_departed(self, connection: Connection) -> None:
+        """A chat connection is gone."""
+        self.nearby.departed(connection)
+        self.presence.departed(connection)
+
     def signal_departed(self, connection: Connection) -> None:
         """A signaling connection is gone."""
         self.calls.departed(connection)

@@ -94,9 +94,6 @@ class Interest:
             self._gone.append(slot)
             self._changed = True
 
-    def slot(self, key: str) -> int | None:
-        return self._slots.get(key)
-
     # Watches
 
     def watch(self, key: str, radius: float) -> int:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from storage.keyring import Keyring
 from storage.mongod import LocalMongod
 from tests import guards
 from tests.harness import Server
+from tests.storage.proxy import Proxy
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,6 +115,16 @@ def mongods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongods]:
 def mongodb_uri(mongods: Mongods) -> str:
     """A real replica set; each test takes a database name of its own."""
     return mongods.uri()
+
+
+@pytest.fixture
+def proxy(io_loop: IOLoop, mongodb_uri: str) -> Iterator[Proxy]:
+    """A way to the database that a test can close, not started."""
+    port = urlsplit(mongodb_uri).port
+    assert port is not None
+    proxy = Proxy(port)
+    yield proxy
+    io_loop.run_sync(proxy.stop)
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import WebSocket, expect
@@ -59,6 +61,21 @@ async def hide(visitor: Visitor) -> None:
     await visitor.find("hide-address").check()
 
 
+@asynccontextmanager
+async def with_relay(
+    new_server: NewServer, browse: Callable[[Server], Any], tmp_path: Path
+) -> AsyncIterator[tuple[Visitor, Visitor]]:
+    """Ann, who hides her address, and Bob at a server with a relay."""
+    async with (
+        coturn(tmp_path, *ON_LOOPBACK) as port,
+        new_server(turn_urls=(f"turn:127.0.0.1:{port}",), turn_secret=SECRET) as server,
+        browse(server) as browser,
+    ):
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await hide(ann)
+        yield ann, bob
+
+
 async def talking(*visitors: Visitor) -> None:
     for visitor in visitors:
         await expect(visitor.find("call-panel", state="active")).to_be_visible(timeout=30_000)
@@ -70,13 +87,7 @@ async def test_nothing_but_the_relays_address_leaves_the_page(
 ) -> None:
     """Called or calling, with sound or a camera turned on later: no host, srflx or prflx candidate, no address of
     this machine in any frame; and the call goes through the relay. The one who hides nothing does send them."""
-    async with (
-        coturn(tmp_path, *ON_LOOPBACK) as port,
-        new_server(turn_urls=(f"turn:127.0.0.1:{port}",), turn_secret=SECRET) as server,
-        browse(server) as browser,
-    ):
-        ann, bob = await browser.registered("ann"), await browser.registered("bob")
-        await hide(ann)
+    async with with_relay(new_server, browse, tmp_path) as (ann, bob):
         await expect(ann.find("no-relay")).to_have_count(0)
         # Kept over a reload, which opens the sockets that are listened to.
         hers, his = Said(ann), Said(bob)
@@ -117,13 +128,7 @@ async def test_a_way_is_found_though_the_relays_candidate_comes_last(
     new_server: NewServer, browse, tmp_path: Path
 ) -> None:
     """The relay refuses the other's own addresses at once, so that all that is known has failed before it comes."""
-    async with (
-        coturn(tmp_path, *ON_LOOPBACK) as port,
-        new_server(turn_urls=(f"turn:127.0.0.1:{port}",), turn_secret=SECRET) as server,
-        browse(server) as browser,
-    ):
-        ann, bob = await browser.registered("ann"), await browser.registered("bob")
-        await hide(ann)
+    async with with_relay(new_server, browse, tmp_path) as (ann, bob):
         await bob.page.evaluate(RELAY_LATE)
         await ann.page.keyboard.press("Escape")
         await call(ann, bob, "audio")

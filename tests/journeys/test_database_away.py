@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -21,15 +20,6 @@ from tests.storage.proxy import Proxy
 
 TIMEOUT = 1.0
 MOST = TIMEOUT + SLACK_SECONDS + 0.5
-
-
-@pytest.fixture
-def proxy(io_loop: IOLoop, mongodb_uri: str) -> Iterator[Proxy]:
-    port = urlsplit(mongodb_uri).port
-    assert port is not None
-    proxy = Proxy(port)
-    yield proxy
-    io_loop.run_sync(proxy.stop)
 
 
 @pytest.fixture

@@ -192,15 +192,15 @@ def test_a_slot_is_not_used_again_while_somebody_has_to_be_told_of_it() -> None:
         interest.place(name, 0, 0, 0)
     interest.step(lambda key: True)
     told = interest.pairs
-    slot = interest.slot("bob")
+    slot = interest.keys.index("bob")
     interest.remove("bob")
     interest.place("cid", 0, 0, 0)
     interest.step(lambda key: True)
     interest.reclaim(told)
     interest.place("dan", 0, 0, 0)
     interest.step(lambda key: True)
-    assert slot not in (interest.slot("cid"), interest.slot("dan"))
+    assert slot not in (interest.keys.index("cid"), interest.keys.index("dan"))
     interest.reclaim(interest.pairs)
     interest.place("eve", 0, 0, 0)
     interest.step(lambda key: True)
-    assert interest.slot("eve") == slot
+    assert interest.keys.index("eve") == slot

@@ -9,7 +9,6 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import bson
 import pytest
@@ -222,15 +221,6 @@ async def test_among_those_that_repeat_the_others_are_told_in_order(store: Store
 
 
 # While the database, or the way to it, fails
-
-
-@pytest.fixture
-def proxy(io_loop: IOLoop, mongodb_uri: str) -> Iterator[Proxy]:
-    port = urlsplit(mongodb_uri).port
-    assert port is not None
-    proxy = Proxy(port)
-    yield proxy
-    io_loop.run_sync(proxy.stop)
 
 
 @pytest.fixture

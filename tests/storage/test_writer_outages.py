@@ -8,7 +8,6 @@ import signal
 from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -20,15 +19,6 @@ from storage.store import Store
 from storage.writer import Commit
 from tests.storage.conftest import OpenStore, listen, new_message, whole_history, write
 from tests.storage.proxy import Proxy
-
-
-@pytest.fixture
-def proxy(io_loop: IOLoop, mongodb_uri: str) -> Iterator[Proxy]:
-    port = urlsplit(mongodb_uri).port
-    assert port is not None
-    proxy = Proxy(port)
-    yield proxy
-    io_loop.run_sync(proxy.stop)
 
 
 @pytest.fixture
