@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
@@ -21,7 +22,7 @@ from server.clock import rfc3339
 from server.dispatch import SLACK_SECONDS, Client, Dispatcher, as_api_error
 from server.errors import ApiError, Close
 from server.frames import PING_FRAME
-from server.hub import Connection, Hub
+from server.hub import Connection, Hub, Share
 from server.ids import new_id
 from server.logs import log
 from server.node import Node
@@ -38,36 +39,49 @@ class Endpoint:
     """What is on the other side of a path: the hub that its connections are in, who serves them, who is told."""
 
     node: Node
+    wires: Wires
     hub: Hub
     dispatcher: Dispatcher
     arrived: Callable[[Connection], Awaitable[None]]
     departed: Callable[[Connection], None]
 
 
-def chat_endpoint(node: Node) -> Endpoint:
+def chat_endpoint(node: Node, wires: Wires) -> Endpoint:
     """`WS /ws/connect`."""
+    node.chat.share = _share(wires)
 
     async def arrived(connection: Connection) -> None:
         node.chat_arrived(connection)
 
-    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, node.chat_departed)
+    return Endpoint(node, wires, node.chat, node.chat_dispatcher, arrived, node.chat_departed)
 
 
-def signal_endpoint(node: Node) -> Endpoint:
+def signal_endpoint(node: Node, wires: Wires) -> Endpoint:
     """`WS /webrtc/signal`."""
-    return Endpoint(node, node.signal, node.signal_dispatcher, node.calls.arrived, node.signal_departed)
+    node.signal.share = _share(wires)
+    return Endpoint(
+        node, wires, node.signal, node.signal_dispatcher, node.calls.arrived, node.signal_departed
+    )
+
+
+def _share(wires: Wires) -> Share:
+    def share(batch: Batch, connections: Collection[Connection]) -> None:
+        ours = cast("Collection[SocketConnection]", connections)
+        wires.share(batch, [connection.wire for connection in ours])
+
+    return share
 
 
 class SocketConnection(Connection):
     """A connection of the hub over a wire."""
 
-    __slots__ = ("_client", "_endpoint", "_wire", "pinged_at")
+    __slots__ = ("_client", "_endpoint", "pinged_at", "wire")
 
     def __init__(self, endpoint: Endpoint, wire: Wire, claims: Claims, address: str) -> None:
         now = endpoint.node.clock.now()
         super().__init__(new_id(), claims.user_id, claims.login_id, claims.expires_at, now)
         self._endpoint = endpoint
-        self._wire = wire
+        self.wire = wire
         buckets = endpoint.node.quotas.buckets(claims.user_id, address)
         self._client = Client(buckets, address)
         wire.peer = self
@@ -77,24 +91,21 @@ class SocketConnection(Connection):
 
     @property
     def backlog(self) -> int:
-        return self._wire.backlog
+        return self.wire.backlog
 
     @property
     def behind(self) -> bool:
-        return self._wire.behind
+        return self.wire.behind
 
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
-        self._wire.send(frame, key)
-
-    def share(self, batch: Batch) -> None:
-        self._wire.share(batch)
+        self.wire.send(frame, key)
 
     def close(self, close: Close) -> None:
-        self._wire.close(close)
+        self.wire.close(close)
 
     def abort(self) -> None:
         """For one who is silent: nobody is there to shake hands with."""
-        self._wire.abort()
+        self.wire.abort()
 
     # For the wire
 
@@ -120,15 +131,13 @@ class Socket(Base, WebSocketHandler):
     """The handshake of both paths."""
 
     endpoint: Endpoint
-    wires: Wires
 
-    def initialize(self, endpoint: Endpoint, wires: Wires) -> None:  # type: ignore[override]
+    def initialize(self, endpoint: Endpoint) -> None:  # type: ignore[override]
         super().initialize(endpoint.node)
         self.endpoint = endpoint
-        self.wires = wires
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        return Handshake(self, self.wires, self.begin)
+        return Handshake(self, self.endpoint.wires, self.begin)
 
     def prepare(self) -> None:
         # Before Tornado's own check, which does not stand an origin that is no URL.

@@ -13,7 +13,7 @@ leave in one write at its end; while the socket takes no more they stay there, b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Protocol
 
 from tornado.iostream import IOStream
@@ -54,7 +54,9 @@ class Peer(Protocol):
 class Wires:
     """What the wires of a process share: which are open, and which have something to write.
 
-    Each of the latter is written once, at the end of the loop's turn.
+    Each of the latter is written once, at the end of the loop's turn. Most often all that is said in a turn is one
+    batch, for many: it is queued with none of them, and written to one after the other at the end. Only when
+    something else is to follow it within the turn does each get it into its outbox.
     """
 
     def __init__(
@@ -71,17 +73,55 @@ class Wires:
         self.open: set[Wire] = set()
         self.loop = asyncio.get_running_loop()
         self._waiting: list[Wire] = []
+        self._batch: Batch | None = None  # the turn's first, while it is in nobody's outbox
+        self._readers: Sequence[Wire] = ()  # of that
+        self._settled = False  # it is in their outboxes, and may still grow: what follows is queued after it
+        self._ending = False  # the end of the turn is asked for
+
+    def share(self, batch: Batch, readers: Sequence[Wire]) -> None:
+        """Queues a batch for all of them. It may still grow until the end of the turn."""
+        self.settle()
+        if self._settled:
+            for wire in readers:
+                wire.queue(batch)
+        else:
+            self._batch, self._readers = batch, readers
+            self._await_end()
+
+    def settle(self) -> None:
+        """Something else follows in this turn: the batch that was shared now waits in each outbox."""
+        if self._batch is not None:
+            self._settled = True
+            batch, readers = self._take()
+            for wire in readers:
+                wire.queue(batch)
 
     def gather(self, wire: Wire) -> None:
-        waiting = self._waiting
-        if not waiting:
+        self._waiting.append(wire)
+        self._await_end()
+
+    def _await_end(self) -> None:
+        if not self._ending:
+            self._ending = True
             self.loop.call_soon(self._end_turn)
-        waiting.append(wire)
 
     def _end_turn(self) -> None:
+        self._ending = self._settled = False
+        if self._batch is not None:
+            batch, readers = self._take()
+            data = batch.seal()
+            for wire in readers:
+                if not wire.write(data):
+                    wire.queue(batch)
         waiting, self._waiting = self._waiting, []
         for wire in waiting:
             wire.flush()
+
+    def _take(self) -> tuple[Batch, Sequence[Wire]]:
+        batch, readers = self._batch, self._readers
+        assert batch is not None
+        self._batch, self._readers = None, ()
+        return batch, readers
 
 
 class Wire:
@@ -172,8 +212,7 @@ class Wire:
     def eof_received(self) -> None:
         self._ended = True
         if not self._serving or self._deaf:
-            self.flush()
-            self.connection_lost()
+            self._end()
 
     def _serve(self) -> None:
         """What has been fed: to its end, to a message that takes time, or to the end of our turn."""
@@ -216,10 +255,15 @@ class Wire:
 
     def _served_all(self) -> None:
         if self._ended:
-            self.flush()
-            self.connection_lost()
+            self._end()
         else:
             self._transport.resume()
+
+    def _end(self) -> None:
+        """One who sends no more may still read what is queued."""
+        self._wires.settle()
+        self.flush()
+        self.connection_lost()
 
     # Writing
 
@@ -228,6 +272,7 @@ class Wire:
         replaced by its newer while the other side is behind."""
         if self._closing:
             return
+        self._wires.settle()
         try:
             # Only what a reader is behind with may be replaced: within a turn, all goes out.
             self._outbox.push(frame, key if self._behind else None)
@@ -240,12 +285,20 @@ class Wire:
             self._outbox.push(frame)
         self._gather()
 
-    def share(self, batch: Batch) -> None:
+    def queue(self, batch: Batch) -> None:
         """Queues a batch that others get too, and that may grow until the end of the turn."""
         if self._closing:
             return
         self._outbox.share(batch)
         self._gather()
+
+    def write(self, data: bytes) -> bool:
+        """Writes what many get, at the end of the turn. False if something has to go before it."""
+        if self._queued or self._behind:
+            return False
+        if not self._closing:
+            self._behind = not self._transport.write(data)
+        return True
 
     def flush(self) -> None:
         """Writes what is queued, or asks whether it is too much while the other side is behind."""
@@ -275,6 +328,7 @@ class Wire:
 
     def close(self, close: Close) -> None:
         """Says why, after what is queued, and waits a while for the other side to agree."""
+        self._wires.settle()
         if close is TOO_SLOW and not self._closing:
             self._outbox.clear()
         self._close(close.code, close.reason)
@@ -282,6 +336,7 @@ class Wire:
     def _close(self, code: int | None, reason: str = "") -> None:
         if self._closing:
             return
+        self._wires.settle()
         self._outbox.end(close_frame(code, reason))
         self._closing = True
         if not self._started:

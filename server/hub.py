@@ -7,7 +7,7 @@ and signaling) have a hub of their own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from server.broker import Audience, ToConnection, ToRoom
@@ -62,10 +62,6 @@ class Connection(ABC):
         """Queues a frame; never blocks and never raises. A full buffer closes the connection."""
 
     @abstractmethod
-    def share(self, batch: Batch) -> None:
-        """Queues a batch of the room's, which may still grow in this turn of the loop. As `send` otherwise."""
-
-    @abstractmethod
     def close(self, close: Close) -> None:
         """Ends the connection after what is queued; the service hears of it as of any disconnect."""
 
@@ -74,12 +70,17 @@ class Connection(ABC):
         self.send(text_frame(encode({**event, "ref": ref} if ref is not None else event)))
 
 
+# Queues a batch for each of the connections, as they are now; it may still grow in this turn of the loop. Never raises.
+Share = Callable[[Batch, Collection[Connection]], None]
+
+
 class Room:
     """Who is in a room: its connections, and its users, the longest present first."""
 
-    __slots__ = ("_batch", "connections", "present")
+    __slots__ = ("_batch", "_share", "connections", "present")
 
-    def __init__(self) -> None:
+    def __init__(self, share: Share) -> None:
+        self._share = share
         self.connections: set[Connection] = set()
         self.present: dict[str, int] = {}  # user id → connections in the room
         self._batch = Batch()
@@ -96,14 +97,15 @@ class Room:
     def send(self, frame: bytes) -> None:
         """To every connection, each of which is touched once a turn, however many frames there are."""
         if self._batch.sealed:
-            self._batch = batch = Batch()
-            for connection in self.connections:
-                connection.share(batch)
+            self._batch = Batch()
+            self._share(self._batch, self.connections)
         self._batch.add(frame)
 
 
 class Hub:
-    """Connections by user and by room."""
+    """Connections by user and by room. `share` is set by whoever holds the sockets."""
+
+    share: Share
 
     def __init__(self, on_delivered: Callable[[int], None] = lambda count: None) -> None:
         self._users: dict[str, set[Connection]] = {}
@@ -157,7 +159,7 @@ class Hub:
         connection.rooms.add(room_id)
         room = self._rooms.get(room_id)
         if room is None:
-            room = self._rooms[room_id] = Room()
+            room = self._rooms[room_id] = Room(self.share)
         room.add(connection)
         count = room.present.get(connection.user_id, 0)
         room.present[connection.user_id] = count + 1

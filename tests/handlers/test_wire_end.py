@@ -149,7 +149,7 @@ async def test_the_peer_is_told_of_each_end_once(
         client.close()
         await all_ended(server)
         wire.send(text_frame(b"too late"))
-        wire.share(Batch())
+        server.wires.share(Batch(), [wire])
         wire.close(LOGGED_OUT)
         wire.abort()
         for _ in range(10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import cast
 
 import pytest
@@ -21,6 +22,7 @@ from tests.handlers.client import (
     client_frame,
     close_payload,
 )
+from tests.handlers.echo import EchoServer
 from tests.handlers.steps import (
     BUFFER_BYTES,
     PLAIN,
@@ -81,7 +83,7 @@ async def test_a_slow_reader_is_let_go_with_batches(link: Link) -> None:
     ):
         slow, quick = server.peers
         count = await fall_behind(slow.wire)
-        room = room_of(slow.wire, quick.wire)
+        room = room_of(server, slow.wire, quick.wire)
         for number in range(count, count + 10):
             room.send(numbered(number))
             assert number_of(await other.message()) == number
@@ -97,7 +99,7 @@ async def test_a_room_of_slow_readers_alone_is_bounded_too(link: Link) -> None:
     async with link.server(buffer_bytes=BUFFER_BYTES) as server, link.client(server, RECEIVE_BUFFER):
         wire = the_peer(server).wire
         await fall_behind(wire)
-        room = room_of(wire)
+        room = room_of(server, wire)
         for number in range(20):
             room.send(numbered(number))
             await a_turn()
@@ -112,7 +114,7 @@ async def test_a_turn_with_more_to_say_than_the_bound_is_no_slowness(link: Link)
         for number in range(30):
             wire.send(text_frame(str(number).encode() + b" " * 500))
         assert [number_of(message) for message in await client.messages(30)] == list(range(30))
-        room = room_of(wire)
+        room = room_of(server, wire)
         for number in range(30):
             room.send(text_frame(str(number).encode() + b" " * 500))
         assert [number_of(message) for message in await client.messages(30)] == list(range(30))
@@ -136,10 +138,14 @@ async def test_while_a_reader_is_behind_a_frame_replaces_the_one_with_its_key(li
 # Batches
 
 
-def room_of(*wires: Wire) -> Room:
-    """The hub's, straight on the wires, which are what its connections hand all on to."""
-    room = Room()
-    for wire in wires:
+def room_of(server: EchoServer, *members: Wire) -> Room:
+    """The hub's, straight on the wires, which are what its connections stand for."""
+
+    def share(batch: Batch, readers: Collection[Connection]) -> None:
+        server.wires.share(batch, cast("list[Wire]", list(readers)))
+
+    room = Room(share)
+    for wire in members:
         room.add(cast("Connection", wire))
     return room
 
@@ -156,7 +162,7 @@ async def test_batches_and_frames_arrive_once_and_in_order(seed: int, link: Link
     ):
         clients = [ann, bob, cat]
         wires = [peer.wire for peer in server.peers]
-        rooms = [(room_of(*wires), (0, 1, 2)), (room_of(*wires[1:]), (1, 2))]
+        rooms = [(room_of(server, *wires), (0, 1, 2)), (room_of(server, *wires[1:]), (1, 2))]
         behind = await fall_behind(wires[2])
         expected: list[list[str]] = [[], [], []]
         for number in range(400):
@@ -182,8 +188,7 @@ async def test_a_batch_leaves_as_the_same_bytes_for_everybody() -> None:
     """Joined once; what is added until the end of the turn is in it."""
     async with PLAIN.server() as server, PLAIN.client(server) as ann, PLAIN.client(server) as bob:
         batch = Batch()
-        for peer in server.peers:
-            peer.wire.share(batch)
+        server.wires.share(batch, [peer.wire for peer in server.peers])
         for letter in (b"a", b"b", b"c"):
             batch.add(text_frame(letter))
         assert not batch.sealed
@@ -196,7 +201,7 @@ async def test_a_batch_leaves_as_the_same_bytes_for_everybody() -> None:
 async def test_a_close_frame_seals_the_batch_before_it(link: Link) -> None:
     """What is said after a wire was closed is not for it, though the turn goes on."""
     async with link.server() as server, link.client(server) as ann, link.client(server) as bob:
-        room = room_of(*(peer.wire for peer in server.peers))
+        room = room_of(server, *(peer.wire for peer in server.peers))
         room.send(text_frame(b"before"))
         server.peers[0].wire.close(LOGGED_OUT)
         room.send(text_frame(b"after"))

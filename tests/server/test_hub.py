@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
+from typing import cast
 
 import pytest
 
@@ -35,9 +36,6 @@ class Kept(Connection):
     def send(self, frame: bytes, key: Hashable | None = None) -> None:
         self.frames.append((frame, key))
 
-    def share(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
     def close(self, close: Close) -> None:
         self.ended = close
 
@@ -49,7 +47,14 @@ def counts() -> list[int]:
 
 @pytest.fixture
 def hub(counts: list[int]) -> Hub:
-    return Hub(counts.append)
+    hub = Hub(counts.append)
+
+    def share(batch: Batch, connections: Collection[Connection]) -> None:
+        for connection in connections:
+            cast("Kept", connection).batches.append(batch)
+
+    hub.share = share
+    return hub
 
 
 def attached(hub: Hub, *names: str) -> list[Kept]:
