@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from bench.ladder import TICK_MS, Climb, Step
 from bench.peer import Peer
 from bench.processes import ROOT
 from bench.report import PAGE, machine
 from bench.rows import OURS
 
-if TYPE_CHECKING:
-    from bench.living import Climb, Step
-
 PLOT: Final = ROOT / "docs/images/living.svg"
 BEGIN: Final = "<!-- What follows is written by `make bench-living`. -->"
 END: Final = "<!-- End of what `make bench-living` writes. -->"
-TICK_MS: Final = 100.0
 LOADED: Final = 0.9  # of the load's core: what is late then may be late in the load
 FEW: Final = 100
 MUST: Final = 1_000  # people on one core, every tick on time
