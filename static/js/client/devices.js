@@ -17,7 +17,7 @@ const KEYS = {
 const NO_DEVICE_OF_ITS_OWN = ['', 'default', 'communications'];
 
 /**
- * Events: `changed`, when the lists are different; `chosen` {@link DeviceKind}, when another is to be used from now on.
+ * Events: `changed`, when the lists or the choice are different; `chosen` {@link DeviceKind}, when another is to be used from now on.
  *
  * @typedef {keyof KEYS} DeviceKind  as in `MediaDeviceInfo.kind`
  */
@@ -47,11 +47,18 @@ class Devices extends Emitter {
     return localStorage.getItem(KEYS[kind]) ?? '';
   }
 
+  /** @param {DeviceKind} kind @returns {string} the id of the one in use: that of the chosen one, while it is there */
+  used(kind) {
+    const id = this.chosen(kind);
+    return this.list(kind).some(({ deviceId }) => deviceId === id) ? id : '';
+  }
+
   /** @param {DeviceKind} kind @param {string} id  empty for the default */
   choose(kind, id) {
     if (id === this.chosen(kind)) return;
     localStorage.setItem(KEYS[kind], id);
     this.emit('chosen', kind);
+    this.emit('changed');
   }
 }
 
