@@ -45,9 +45,9 @@ function Standing({ call, name }) {
   return html`
     <div class="row-text call-standing">
       <b>${name}${quality && html`<${Bars} quality=${quality} />`}</b>
-      <small class=${quality === 'poor' && 'poor'}>
+      <small>
         ${active ? html`<span role="timer" data-testid="call-duration">${duration(call.seconds)}</span>` : STATES[call.state]}
-        ${active && about && ` · ${about}`}
+        ${active && about && html`<span class="about ${quality ?? ''}"> · ${about}</span>`}
       </small>
       <span class="spoken" role="status">${STATES[call.state]}${active && about && `. ${about}`}</span>
     </div>`;
