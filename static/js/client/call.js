@@ -1,7 +1,6 @@
-// One call between two people: its states from dialing to its end. What is sent
-// is local-media.js's, the connection peer-link.js's; here is when there is one,
-// and for how long a way to the other side is looked for. Ringing tones and video
-// elements are the page's.
+// One call between two people: its states from dialing to its end, and what the
+// parts of it have to do with one another. What is sent is local-media.js's, the
+// connection peer-link.js's. Ringing tones and video elements are the page's.
 
 import { watchQuality } from './call-quality.js';
 import { Emitter } from './emitter.js';
@@ -10,14 +9,7 @@ import { LocalMedia } from './local-media.js';
 import { watchNetwork } from './network.js';
 import { PeerLink } from './peer-link.js';
 import { RemoteMedia } from './remote-media.js';
-
-/** How long the two may look for a way to each other, at first and after each loss. */
-const CONNECT_MS = 20_000;
-/** Before ICE starts anew: what failed may be only the first candidates, with the one that works still on its way. */
-const RESTART_MS = 2_000;
-/** One side is enough, and both would collide: the callee waits for longer, and so does who tries again. */
-const RESTART_LATER_MS = 5_000;
-const SAME_TIME_MS = 3_000; // both sides give up at the same time, roughly
+import { WaySearch } from './way-search.js';
 
 /**
  * @typedef {'dialing'|'ringing'|'connecting'|'active'|'reconnecting'|'ended'} CallState
@@ -36,9 +28,7 @@ export class Call extends Emitter {
   #otherAway = false;
   #local = new LocalMedia();
   #remote = new RemoteMedia(() => this.emit('change'));
-  #searchingSince = null; // local milliseconds, while there is no way to the other side
-  #searchTimer = null;
-  #restartTimer = null;
+  #search;
   #stopWatching = [];
 
   /**
@@ -68,6 +58,11 @@ export class Call extends Emitter {
     this.startedAt = call.startedAt ?? null;
     /** @type {import('./call-quality.js').Quality|null} once it is measured */
     this.quality = null;
+    this.#search = new WaySearch({
+      first: this.direction === 'outgoing',
+      restart: () => this.#startAnew(),
+      giveUp: () => this.#giveUp(),
+    });
     this.#local.on('track', (change) => this.#localChanged(change).catch((error) => this.#fail(error)));
     this.#local.on('trouble', (trouble) => this.emit('trouble', trouble));
   }
@@ -211,7 +206,7 @@ export class Call extends Emitter {
     switch (frame.type) {
       case 'call_started': return this.#started();
       case 'call_rejected': return this.#end('rejected');
-      case 'call_ended': return this.#end(this.#gaveUpToo(frame.reason) ? 'no_route' : frame.reason);
+      case 'call_ended': return this.#ended(frame.reason);
       case 'peer_reconnecting': return this.#otherLeft();
       case 'peer_reconnected': return this.#otherCameBack();
       case 'offer':
@@ -255,7 +250,7 @@ export class Call extends Emitter {
       watchQuality(() => this.peer, (quality) => this.#measured(quality)),
       watchNetwork(() => this.#networkChanged()),
     ];
-    this.#search();
+    this.#search.begin();
     this.#settle();
   }
 
@@ -273,7 +268,7 @@ export class Call extends Emitter {
   #otherIsNew() {
     this.#sending = false;
     this.#remote.clear();
-    this.#search();
+    this.#search.begin();
   }
 
   #otherLeft() {
@@ -303,33 +298,17 @@ export class Call extends Emitter {
     const { connectionState } = this.peer;
     if (connectionState === 'connected') {
       this.startedAt ??= Date.now();
-      this.#found();
+      this.#search.found();
     } else if (connectionState === 'disconnected' || connectionState === 'failed') {
-      this.#search();
-      this.#restartTimer ??= setTimeout(() => this.#startAnew(), this.direction === 'outgoing' ? RESTART_MS : RESTART_LATER_MS);
+      this.#search.lost();
     }
     this.#settle();
-  }
-
-  /** Looks for a way to the other side, for a time. */
-  #search() {
-    this.#searchingSince ??= Date.now();
-    this.#searchTimer ??= setTimeout(() => this.#giveUp(), CONNECT_MS);
-  }
-
-  #found() {
-    clearTimeout(this.#searchTimer);
-    clearTimeout(this.#restartTimer);
-    this.#searchTimer = null;
-    this.#restartTimer = null;
-    this.#searchingSince = null;
   }
 
   #startAnew() {
     // Where there is no way for media, there may be none for signaling either, and nobody has noticed yet.
     this.#signal.check();
     if (!this.#otherAway) this.#restart();
-    this.#restartTimer = setTimeout(() => this.#startAnew(), RESTART_LATER_MS);
   }
 
   async #restart() {
@@ -348,10 +327,9 @@ export class Call extends Emitter {
     this.#end('no_route');
   }
 
-  /** @returns {boolean} whether the other side hung up since it found no way here, as was about to be found out */
-  #gaveUpToo(reason) {
-    return reason === 'hangup' && this.#searchingSince !== null
-      && Date.now() - this.#searchingSince > CONNECT_MS - SAME_TIME_MS;
+  #ended(reason) {
+    // The other side found no way here, as was about to be found out.
+    this.#end(reason === 'hangup' && this.#search.nearEnd ? 'no_route' : reason);
   }
 
   #fail(error) {
@@ -364,8 +342,7 @@ export class Call extends Emitter {
 
   #end(reason) {
     if (this.state === 'ended') return;
-    clearTimeout(this.#searchTimer);
-    clearTimeout(this.#restartTimer);
+    this.#search.found();
     for (const stop of this.#stopWatching) stop();
     this.endedAt = Date.now();
     this.endReason = reason;
