@@ -61,6 +61,15 @@ def offers(visitor: Visitor) -> list[str]:
     return found
 
 
+async def replaced(visitor: Visitor, *permissions: str) -> None:
+    """Takes away all that was allowed, which ends what is open; this alone is allowed when the page asks again."""
+    await visitor.page.evaluate(ANSWER_LATE)
+    await visitor.context.clear_permissions()
+    await visitor.until("() => window.asked")
+    await visitor.context.grant_permissions(permissions)
+    await visitor.page.evaluate("() => window.answerNow()")
+
+
 async def reloaded(visitor: Visitor) -> None:
     await visitor.page.reload()
     await visitor.until("() => window.hereabouts?.signal.state === 'open'")
@@ -332,16 +341,11 @@ async def test_a_device_goes_away_in_a_call(server: Server, browse) -> None:
         ann, bob = await browser.registered("ann", **ALLOWED), await browser.registered("bob", **ALLOWED)
         await call(ann, bob, "audio")
         await talking(ann, bob)
-        await ann.page.evaluate(ANSWER_LATE)
-        await ann.context.clear_permissions()
-        await ann.until("() => window.asked")
-        await ann.context.grant_permissions(["camera", "microphone"])
-        await ann.page.evaluate("() => window.answerNow()")
-        await expect(
-            ann.page.get_by_text("Your microphone went away. In use now: Fake Default Audio Input")
-        ).to_be_visible()
+        await replaced(ann, "camera", "microphone")
+        told = "Your microphone went away. In use now: Fake Default Audio Input"
+        await expect(ann.page.get_by_text(told)).to_be_visible()
         await flows(bob)
-        await ann.context.grant_permissions(["geolocation"])
+        await replaced(ann, "geolocation")
         await expect(ann.page.get_by_text("Your microphone is off now")).to_be_visible()
         await flows(ann)
         await expect(ann.find("call-panel", state="active")).to_be_visible()

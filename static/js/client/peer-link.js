@@ -15,7 +15,7 @@
  * @property {(type: 'offer'|'answer'|'ice_candidate', fields: object) => void} send
  * @property {(event: RTCTrackEvent) => void} onTrack
  * @property {() => void} onState  `connection.connectionState` is different
- * @property {() => void} onReplaced  the other end is a new one, so `connection` is too: nothing is sent or received yet
+ * @property {() => void} onReplaced  `connection` is a new one, over which nothing is sent or received yet
  * @property {() => void} onOffered  the time to `send` what has not been: it goes into the answer
  * @property {(error: Error) => void} onError
  */
@@ -26,7 +26,8 @@ export class PeerLink {
   #makingOffer = false;
   #givingWay = false; // one's own offer may not have arrived
   #remoteIdentity = null; // the fingerprints of the other end, which are its own for as long as it lives
-  #senders = new Map(); // by what they are for
+  #begun = false; // a first offer was answered
+  #ways = new Map(); // what is sent, by what it is for: a transceiver, and its directions on and off
 
   /**
    * @param {RTCConfiguration} configuration
@@ -48,14 +49,24 @@ export class PeerLink {
    * @param {MediaStream} stream  tells the other side which tracks belong together
    */
   async send(use, track, stream) {
-    const sender = this.#senders.get(use);
-    if (sender) {
-      await sender.replaceTrack(track);
-      const transceiver = this.connection.getTransceivers().find((one) => one.sender === sender);
-      if (transceiver) transceiver.direction = track ? 'sendrecv' : 'recvonly';
+    const way = this.#ways.get(use);
+    if (way) {
+      await way.transceiver.sender.replaceTrack(track);
+      way.transceiver.direction = track ? way.on : way.off;
     } else if (track) {
-      this.#senders.set(use, this.connection.addTrack(track, stream));
+      this.#ways.set(use, this.#add(track, stream));
     }
+  }
+
+  #add(track, stream) {
+    const { connection } = this;
+    // Later a way of one's own, there alone: where both add one at once and one of them withdraws its offer, the two
+    // would share the other's, over which Chromium (156) then receives nothing.
+    if (this.#begun) {
+      return { transceiver: connection.addTransceiver(track, { direction: 'sendonly', streams: [stream] }), on: 'sendonly', off: 'inactive' };
+    }
+    const sender = connection.addTrack(track, stream);
+    return { transceiver: connection.getTransceivers().find((one) => one.sender === sender), on: 'sendrecv', off: 'recvonly' };
   }
 
   /** Whether the other end has said anything yet. */
@@ -98,7 +109,9 @@ export class PeerLink {
     const connection = new RTCPeerConnection(this.#configuration);
     /** @type {RTCPeerConnection} */
     this.connection = connection;
-    this.#senders.clear();
+    this.#begun = false;
+    this.#remoteIdentity = null;
+    this.#ways.clear();
     connection.onicecandidate = ({ candidate }) => {
       this.#owner.send('ice_candidate', { candidate: candidate?.toJSON() ?? null });
     };
@@ -125,21 +138,22 @@ export class PeerLink {
 
   async #answer(sdp) {
     const identity = fingerprints(sdp);
-    if (this.#remoteIdentity !== null && this.#remoteIdentity !== identity) {
+    const isNew = this.met && this.#remoteIdentity !== identity;
+    const collision = this.#makingOffer || this.connection.signalingState !== 'stable';
+    // One of the two must give way; which one does not matter as long as both agree.
+    if (collision && !isNew && !this.#polite && !this.#givingWay) return;
+    // With a first offer, all that was to be sent is withdrawn: that is begun anew, for the reason given in `#add`.
+    if (isNew || (collision && !this.#begun)) {
       this.connection.close();
       this.#connect();
-      this.#remoteIdentity = null;
       this.#owner.onReplaced();
-    } else {
-      const collision = this.#makingOffer || this.connection.signalingState !== 'stable';
-      // One of the two must give way; which one does not matter as long as both agree.
-      if (collision && !this.#polite && !this.#givingWay) return;
     }
     this.#givingWay = false;
     const { connection } = this;
     await connection.setRemoteDescription({ type: 'offer', sdp });
     this.#remoteIdentity = identity;
     this.#owner.onOffered();
+    this.#begun = true;
     await connection.setLocalDescription();
     this.#owner.send('answer', { sdp: connection.localDescription.sdp });
   }
@@ -150,6 +164,7 @@ export class PeerLink {
     this.#givingWay = false;
     await this.connection.setRemoteDescription({ type: 'answer', sdp });
     this.#remoteIdentity = fingerprints(sdp);
+    this.#begun = true;
   }
 
   async #addCandidate(candidate) {
