@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,11 +122,11 @@ async def test_all_devices_of_a_user_ring(server: Server, browse) -> None:
         for device in (bob, also):
             await expect(device.find("incoming-call")).to_be_visible()
         await also.find("call-accept").click()
-        await talking(ann, also)
-        await flows(also)
+        await expect(bob.page.get_by_text("Answered on another device")).to_be_visible()
         await expect(bob.find("incoming-call")).to_have_count(0)
         await expect(bob.find("call-panel")).to_have_count(0)
-        await expect(bob.page.get_by_text("Answered on another device")).to_be_visible()
+        await talking(ann, also)
+        await flows(also)
         await also.find("call-hangup").click()
         await expect(ann.find("call-panel")).to_have_count(0)
 
@@ -133,10 +134,12 @@ async def test_all_devices_of_a_user_ring(server: Server, browse) -> None:
         for device in (bob, also):
             await expect(device.find("incoming-call")).to_be_visible()
         await bob.find("call-reject").click()
+        await asyncio.gather(  # what is said in passing
+            expect(also.page.get_by_text("You declined ann’s call")).to_be_visible(),
+            expect(ann.page.get_by_text("bob declined")).to_be_visible(),
+        )
         for device in (bob, also):
             await expect(device.find("incoming-call")).to_have_count(0)
-        await expect(also.page.get_by_text("You declined ann’s call")).to_be_visible()
-        await expect(ann.page.get_by_text("bob declined")).to_be_visible()
 
 
 @pytest.mark.gen_test(timeout=240)

@@ -44,7 +44,7 @@ function Standing({ call, name }) {
   const about = quality === 'poor' ? 'Poor connection' : call.screenOn ? 'Sharing your screen' : call.remoteScreenOn ? 'Shares a screen' : '';
   return html`
     <div class="row-text call-standing">
-      <b>${name}${quality && html`<${Bars} quality=${quality} />`}</b>
+      <b><span>${name}</span>${quality && html`<${Bars} quality=${quality} />`}</b>
       <small>
         ${active ? html`<span role="timer" data-testid="call-duration">${duration(call.seconds)}</span>` : STATES[call.state]}
         ${active && about && html`<span class="about ${quality ?? ''}"> · ${about}</span>`}
