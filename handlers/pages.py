@@ -33,9 +33,9 @@ DIRECTIVES: Final = {
     "trusted-types": "'none'",
 }
 
-# Of what a browser asks its user for, the demo asks for two. The others are named since a page has them by default.
-CALLS: Final = ("camera", "microphone")
-NEVER: Final = ("clipboard-read", "display-capture", "geolocation", "hid", "midi", "payment", "serial", "usb")
+# Of what a browser asks its user for, the demo asks for three. The others are named since a page has them by default.
+CALLS: Final = ("camera", "display-capture", "microphone")
+NEVER: Final = ("clipboard-read", "geolocation", "hid", "midi", "payment", "serial", "usb")
 
 
 def policy(host: str, **changes: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -103,15 +103,15 @@ class Browser:
 
 
 @pytest.fixture
-def browse() -> Callable[[Server], object]:
+def browse() -> Callable[..., object]:
     """`async with browse(server) as browser`: a Chromium whose visitors must not see an error in the console."""
 
     @asynccontextmanager
-    async def open_browser(server: Server) -> AsyncIterator[Browser]:
+    async def open_browser(server: Server, arguments: Sequence[str] = ARGUMENTS) -> AsyncIterator[Browser]:
         chromium = shutil.which("chromium")
         assert chromium, "the browser tests need `chromium` on the PATH"
         async with async_playwright() as playwright:
-            launched = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            launched = await playwright.chromium.launch(executable_path=chromium, args=arguments)
             browser = Browser(launched, server.origin.replace("127.0.0.1", "localhost"))
             try:
                 yield browser

@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 from playwright.async_api import WebSocket, expect
 
+from tests.browser.calling import ON_LOOPBACK, call, hide, talking
 from tests.browser.conftest import Visitor
-from tests.browser.test_map_and_calls import call
 from tests.harness import Server
 from tests.turn import SECRET, coturn
 
 NewServer = Callable[..., Server]
-
-# coturn and all that it relays to are on this machine here.
-ON_LOOPBACK = ("--allow-loopback-peers", "--allowed-peer-ip=127.0.0.1", "--allowed-peer-ip=::1")
 
 CANDIDATE = re.compile(r"candidate:\S+ \d+ \S+ \d+ (\S+) \d+ typ (\w+)")
 RELATED = re.compile(r"raddr (\S+) rport (\d+)")
@@ -56,11 +53,6 @@ class Said:
         return {found for frame in self.frames for found in ADDRESS.findall(frame)}
 
 
-async def hide(visitor: Visitor) -> None:
-    await visitor.find("settings").click()
-    await visitor.find("hide-address").check()
-
-
 @asynccontextmanager
 async def with_relay(
     new_server: NewServer, browse: Callable[[Server], Any], tmp_path: Path
@@ -74,11 +66,6 @@ async def with_relay(
         ann, bob = await browser.registered("ann"), await browser.registered("bob")
         await hide(ann)
         yield ann, bob
-
-
-async def talking(*visitors: Visitor) -> None:
-    for visitor in visitors:
-        await expect(visitor.find("call-panel", state="active")).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -46,7 +46,7 @@ async def test_the_demo_may_ask_for_camera_and_microphone_and_the_api_page_for_n
     server: Server,
 ) -> None:
     """Neither may hand them to another origin."""
-    for path, allowed in (("/", ["camera", "microphone"]), ("/api/docs", [])):
+    for path, allowed in (("/", ["camera", "display-capture", "microphone"]), ("/api/docs", [])):
         features = dict(
             each.split("=") for each in (await headers(server, path))["Permissions-Policy"].split(", ")
         )

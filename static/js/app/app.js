@@ -5,7 +5,7 @@ import { Emitter, Hereabouts } from '../client/index.js';
 import { Conversations } from './conversations.js';
 import { Lands } from './lands.js';
 import { People } from './people.js';
-import { callEnding, inWords } from './words.js';
+import { callEnding, deviceTrouble, inWords } from './words.js';
 import { World } from './world.js';
 
 const NOTICE_MS = 6_000;
@@ -140,7 +140,8 @@ export class App extends Emitter {
       if (call.state === 'ended') this.notice(callEnding(call, this.people.name(call.remoteUser.id)));
       this.emit('changed');
     });
-    signal.on('incoming', ({ remoteUser }) => this.people.learn(remoteUser));
+    for (const type of ['incoming', 'resumed']) signal.on(type, ({ remoteUser }) => this.people.learn(remoteUser));
+    signal.on('trouble', (trouble) => this.notice(deviceTrouble(trouble), trouble.error ? 'error' : 'info'));
     this.world.on('land', (landId) => this.conversations.moveTo(landId));
     // A room that could not be entered, or closed, is tried again when next stepped on.
     this.conversations.on('lost', () => { if (!this.conversations.landError) this.world.landId = null; });

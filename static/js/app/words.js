@@ -40,6 +40,13 @@ export function callEnding({ endReason, direction, error, relayOnly, startedAt, 
   }
 }
 
+/** @param {{call: import('../client/index.js').Call, use: 'microphone'|'camera', error?: {code: string, message: string}}} trouble */
+export function deviceTrouble({ call, use, error }) {
+  const [track] = use === 'microphone' ? call.localStream.getAudioTracks() : call.localStream.getVideoTracks();
+  if (error) return track ? inWords(error) : `Your ${use} is off now. ${inWords(error)}`;
+  return `Your ${use} went away. In use now: ${track.label}`;
+}
+
 /** @param {number} seconds @returns {string} `3:07`, `1:02:07` */
 export function duration(seconds) {
   const pad = (value) => String(value).padStart(2, '0');

@@ -1,66 +1,70 @@
-// One call between two people: its states from dialing to its end, and the
-// RTCPeerConnection under it. Ringing tones and video elements are the page's.
-//
-// Negotiation follows the "perfect negotiation" pattern, so that either side
-// may renegotiate at any time; only the first offer is the caller's by rule.
-// Source: https://www.w3.org/TR/webrtc/#perfect-negotiation-example
+// One call between two people: its states from dialing to its end, and what the
+// parts of it have to do with one another. What is sent is local-media.js's, the
+// connection peer-link.js's. Ringing tones and video elements are the page's.
 
+import { watchQuality } from './call-quality.js';
 import { Emitter } from './emitter.js';
 import { HereaboutsError } from './errors.js';
-import { openCamera, openMedia } from './media.js';
-
-/** How long the two may look for a way to each other, at first and after each loss. */
-const CONNECT_MS = 20_000;
-/** Before ICE starts anew: what failed may be only the first candidates, with the one that works still on its way. */
-const RESTART_MS = 2_000;
-const SAME_TIME_MS = 3_000; // both sides give up at the same time, roughly
+import { LocalMedia } from './local-media.js';
+import { watchNetwork } from './network.js';
+import { PeerLink } from './peer-link.js';
+import { RemoteMedia } from './remote-media.js';
+import { WaySearch } from './way-search.js';
 
 /**
  * @typedef {'dialing'|'ringing'|'connecting'|'active'|'reconnecting'|'ended'} CallState
  *
- * Events: `change`, whenever anything that a view shows is different.
+ * Events: `change`, whenever anything that a view shows is different; `trouble` {use, error?} of {@link LocalMedia}.
  */
 export class Call extends Emitter {
   #signal;
   #configure;
   #configuration; // of the peer connection, once it is known
   #selfId;
+  #answered; // the server has it for active
   #work = Promise.resolve(); // frames are handled one after the other
-  #makingOffer = false;
-  #ignoredOffer = false;
-  #tracksAdded = false;
-  #searchingSince = null; // local milliseconds, while there is no way to the other side
-  #searchTimer = null;
-  #restartTimer = null;
+  #link = null;
+  #sending = false; // the local tracks are given to the link
+  #otherAway = false;
+  #local = new LocalMedia();
+  #remote = new RemoteMedia(() => this.emit('change'));
+  #search;
+  #stopWatching = [];
 
   /**
    * @param {import('./signal.js').SignalSocket} signal
    * @param {() => Promise<RTCConfiguration>} configure
    * @param {{id?: string, direction: 'incoming'|'outgoing', type: 'audio'|'video', relayOnly: boolean,
-   *   selfId: string, remoteUser: {id: string, username: string}}} call
+   *   selfId: string, remoteUser: {id: string, username: string}, answered?: boolean, startedAt?: number|null}} call
    */
-  constructor(signal, configure, { id = null, direction, type, relayOnly, selfId, remoteUser }) {
+  constructor(signal, configure, call) {
     super();
     this.#signal = signal;
     this.#configure = configure;
-    this.#selfId = selfId;
-    this.id = id;
-    this.direction = direction;
-    this.type = type;
-    this.relayOnly = relayOnly;
-    this.remoteUser = remoteUser;
+    this.#selfId = call.selfId;
+    this.#answered = call.answered ?? false;
+    this.id = call.id ?? null;
+    this.direction = call.direction;
+    this.type = call.type;
+    this.relayOnly = call.relayOnly;
+    this.remoteUser = call.remoteUser;
     /** @type {CallState} */
-    this.state = direction === 'incoming' ? 'ringing' : 'dialing';
+    this.state = this.#answered ? 'reconnecting' : this.direction === 'incoming' ? 'ringing' : 'dialing';
     /** The contract's reason, an error code (`busy`, `offline`, `media`, `no_relay`…), or `no_route`, once `ended`. */
     this.endReason = null;
     /** @type {HereaboutsError|null} why it could not be, when that was an error */
     this.error = null;
     /** When the two were first connected, in local milliseconds. */
-    this.startedAt = null;
-    this.localStream = new MediaStream();
-    this.remoteStream = new MediaStream();
-    /** @type {RTCPeerConnection|null} */
-    this.peer = null;
+    this.startedAt = call.startedAt ?? null;
+    /** @type {import('./call-quality.js').Quality|null} once it is measured */
+    this.quality = null;
+    this.#search = new WaySearch({
+      first: this.direction === 'outgoing',
+      restart: () => this.#startAnew(),
+      giveUp: () => this.#giveUp(),
+    });
+    this.#local.on('track', (change) => this.#localChanged(change).catch((error) => this.#fail(error)));
+    this.#local.on('trouble', (trouble) => this.emit('trouble', trouble));
   }
 
   /** @returns {number} whole seconds since the two were connected */
@@ -68,18 +72,31 @@ export class Call extends Emitter {
     return this.startedAt === null ? 0 : Math.floor(((this.endedAt ?? Date.now()) - this.startedAt) / 1000);
   }
 
-  get microphoneOn() {
-    return this.localStream.getAudioTracks().some((track) => track.enabled);
+  /** @returns {RTCPeerConnection|null} the one there is now: another takes its place when the other page is reloaded */
+  get peer() {
+    return this.#link?.connection ?? null;
   }
 
-  get cameraOn() {
-    return this.localStream.getVideoTracks().length > 0;
+  /** Whether there is something here that a reload would lose. */
+  get lasts() {
+    return this.id !== null && this.state !== 'ended' && (this.#answered || this.direction === 'outgoing');
   }
 
-  /** Whether there is a picture of the other side to show. */
-  get remoteCameraOn() {
-    return this.remoteStream.getVideoTracks().some((track) => !track.muted && track.readyState === 'live');
-  }
+  /** One's own microphone and camera, and screen. */
+  get localStream() { return this.#local.stream; }
+  get localScreen() { return this.#local.screen; }
+
+  /** The other side's sound and camera, and screen. */
+  get remoteStream() { return this.#remote.stream; }
+  get remoteScreen() { return this.#remote.screen; }
+
+  get microphoneOn() { return this.#local.microphoneOn; }
+  get cameraOn() { return this.#local.has('camera'); }
+  get screenOn() { return this.#local.has('screen'); }
+
+  /** Whether there is a picture of the other side to show, and whether it shows a screen. */
+  get remoteCameraOn() { return this.#remote.cameraOn; }
+  get remoteScreenOn() { return this.#remote.screenOn; }
 
   /** Rings the other side. Called by SignalSocket; what goes wrong ends the call with a reason. */
   async dial() {
@@ -104,9 +121,8 @@ export class Call extends Emitter {
     this.#setState('connecting');
     try {
       await this.#prepare();
-      if (this.state !== 'ended') this.#signal.notify('call_accept', { call_id: this.id });
+      if (this.state !== 'ended') await this.#signal.request('call_accept', { call_id: this.id });
     } catch (error) {
-      this.#signal.notify('call_reject', { call_id: this.id });
       this.#fail(error);
     }
   }
@@ -123,36 +139,23 @@ export class Call extends Emitter {
 
   /** @param {boolean} on */
   setMicrophone(on) {
-    for (const track of this.localStream.getAudioTracks()) track.enabled = on;
+    this.#local.microphoneOn = on;
     this.emit('change');
   }
 
-  /**
-   * Off releases the camera rather than sending black, so that its light goes out.
-   * @param {boolean} on
-   * @throws {HereaboutsError} `media`
-   */
+  /** @param {boolean} on @throws {HereaboutsError} `media` */
   async setCamera(on) {
-    const transceiver = this.peer?.getTransceivers().find(({ receiver }) => receiver.track.kind === 'video');
-    if (!on) {
-      for (const track of this.localStream.getVideoTracks()) {
-        track.stop();
-        this.localStream.removeTrack(track);
-      }
-      await transceiver?.sender.replaceTrack(null);
-      if (transceiver) transceiver.direction = 'recvonly';
-    } else if (!this.cameraOn) {
-      const track = await openCamera();
-      if (this.state === 'ended') return track.stop();
-      this.localStream.addTrack(track);
-      if (transceiver) {
-        await transceiver.sender.replaceTrack(track);
-        transceiver.direction = 'sendrecv';
-      } else {
-        this.peer?.addTrack(track, this.localStream);
-      }
-    }
-    this.emit('change');
+    await this.#set('camera', on);
+  }
+
+  /** On asks the user which, who may also stop it by the browser's own button. @param {boolean} on @throws {HereaboutsError} `media` */
+  async setScreen(on) {
+    await this.#set('screen', on);
+  }
+
+  async #set(use, on) {
+    if (on) await this.#local.turnOn(use);
+    else this.#local.turnOff(use);
   }
 
   /** Takes in a frame of the signaling socket about this call. */
@@ -160,133 +163,162 @@ export class Call extends Emitter {
     this.#work = this.#work.then(() => this.#process(frame)).catch((error) => this.#fail(error));
   }
 
+  /** After a reload: takes the call up where the page before has left it. Called by SignalSocket. */
+  async resume({ microphoneOn, cameraOn }) {
+    try {
+      this.#configuration = await this.#configure();
+      await this.#openMedia(cameraOn ? 'video' : 'audio');
+      this.setMicrophone(microphoneOn);
+      if (this.state !== 'ended') await this.rejoin();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   /** The signaling connection is back: takes the call up again where the server still holds it. */
   async rejoin() {
-    if (!this.id || (this.direction === 'incoming' && this.state === 'ringing')) return;
+    if (!this.lasts || !this.#configuration) return;
     try {
       await this.#signal.request('call_rejoin', { call_id: this.id });
-      this.peer?.restartIce();
     } catch (error) {
       if (error.code !== 'closed') this.#end('disconnected');
+      return;
     }
+    if (this.state === 'ended') return;
+    if (!this.#answered) return this.#setState('ringing');
+    if (this.#link) {
+      this.#link.comeBack();
+      this.#restart();
+    } else {
+      this.#start();
+      this.#sendAll();
+    }
+    this.#settle();
+  }
+
+  /** The signaling connection has come or gone. */
+  signalChanged() {
+    if (this.#link) this.#settle();
   }
 
   async #process(frame) {
     if (this.state === 'ended') return;
     switch (frame.type) {
-      case 'call_started': return this.#start();
+      case 'call_started': return this.#started();
       case 'call_rejected': return this.#end('rejected');
-      case 'call_ended': return this.#end(this.#gaveUpToo(frame.reason) ? 'no_route' : frame.reason);
-      case 'peer_reconnecting': return this.#setState('reconnecting');
-      case 'peer_reconnected': return this.#restart();
-      case 'offer': return this.#answer(frame.sdp);
-      case 'answer': return this.peer.setRemoteDescription({ type: 'answer', sdp: frame.sdp });
-      case 'ice_candidate': return this.#addCandidate(frame.candidate);
+      case 'call_ended': return this.#ended(frame.reason);
+      case 'peer_reconnecting': return this.#otherLeft();
+      case 'peer_reconnected': return this.#otherCameBack();
+      case 'offer':
+        this.#otherAway = false;
+        if (!this.#link) this.#start(); // who came back offers, whoever called
+        return this.#link.take(frame);
+      case 'answer':
+      case 'ice_candidate': return this.#link?.take(frame);
     }
   }
 
   /** Before ringing or answering: nobody should be in a call that then has no way, or no voice. */
   async #prepare() {
     this.#configuration = await this.#configure();
-    if (this.state !== 'ended') await this.#openMedia();
+    if (this.state !== 'ended') await this.#openMedia(this.type);
   }
 
-  async #openMedia() {
-    const stream = await openMedia(this.type);
-    if (this.state === 'ended') return stream.getTracks().forEach((track) => track.stop());
-    for (const track of stream.getTracks()) this.localStream.addTrack(track);
+  async #openMedia(type) {
+    await this.#local.open(type);
+    if (this.state === 'ended') return this.#local.close();
     this.emit('change');
+  }
+
+  #started() {
+    if (this.#link) return;
+    this.#start();
+    if (this.direction === 'outgoing') this.#sendAll();
   }
 
   #start() {
-    this.#setState('connecting');
-    this.#search();
-    const peer = new RTCPeerConnection(this.#configuration);
-    this.peer = peer;
-    peer.onicecandidate = ({ candidate }) => {
-      this.#signal.notify('ice_candidate', { call_id: this.id, candidate: candidate?.toJSON() ?? null });
-    };
-    peer.ontrack = ({ track }) => this.#addRemoteTrack(track);
-    peer.onnegotiationneeded = () => this.#offer().catch((error) => this.#fail(error));
-    peer.onconnectionstatechange = () => this.#connectionChanged();
-    if (this.direction === 'outgoing') this.#addLocalTracks();
+    this.#answered = true;
+    this.#link = new PeerLink(this.#configuration, this.#selfId < this.remoteUser.id, {
+      send: (type, fields) => this.#signal.notify(type, { call_id: this.id, ...fields }),
+      onTrack: (event) => this.#remote.add(event),
+      onState: () => this.#connectionChanged(),
+      onReplaced: () => this.#otherIsNew(),
+      onOffered: () => this.#sendAll(),
+      onError: (error) => this.#fail(error),
+    });
+    this.#stopWatching = [
+      watchQuality(() => this.peer, (quality) => this.#measured(quality)),
+      watchNetwork(() => this.#networkChanged()),
+    ];
+    this.#search.begin();
+    this.#settle();
   }
 
-  #addLocalTracks() {
-    if (this.#tracksAdded) return;
-    this.#tracksAdded = true;
-    for (const track of this.localStream.getTracks()) this.peer.addTrack(track, this.localStream);
+  #sendAll() {
+    if (this.#sending) return;
+    this.#sending = true;
+    for (const [use, track, stream] of this.#local.sent) this.#link.send(use, track, stream);
   }
 
-  #addRemoteTrack(track) {
-    this.remoteStream.addTrack(track);
-    for (const type of ['mute', 'unmute', 'ended']) track.addEventListener(type, () => this.emit('change'));
+  async #localChanged({ use, track }) {
+    this.emit('change');
+    if (this.#sending) await this.#link.send(use, track, this.#local.streamOf(use));
+  }
+
+  #otherIsNew() {
+    this.#sending = false;
+    this.#remote.clear();
+    this.#search.begin();
+  }
+
+  #otherLeft() {
+    this.#otherAway = true;
+    this.#settle();
+  }
+
+  #otherCameBack() {
+    this.#otherAway = false;
+    this.#link?.giveWay();
+    // It may not know yet that it was answered: then it waits, and not for long.
+    if (this.#link && !this.#link.met) this.#sendAll();
+    this.#settle();
+  }
+
+  #measured(quality) {
+    this.quality = quality;
     this.emit('change');
   }
 
-  async #offer() {
-    try {
-      this.#makingOffer = true;
-      await this.peer.setLocalDescription();
-      this.#signal.notify('offer', { call_id: this.id, sdp: this.peer.localDescription.sdp });
-    } finally {
-      this.#makingOffer = false;
-    }
-  }
-
-  async #answer(sdp) {
-    const { peer } = this;
-    const collision = this.#makingOffer || peer.signalingState !== 'stable';
-    // One of the two must give way; which one does not matter as long as both agree.
-    const polite = this.#selfId < this.remoteUser.id;
-    this.#ignoredOffer = collision && !polite;
-    if (this.#ignoredOffer) return;
-    await peer.setRemoteDescription({ type: 'offer', sdp });
-    this.#addLocalTracks();
-    await peer.setLocalDescription();
-    this.#signal.notify('answer', { call_id: this.id, sdp: peer.localDescription.sdp });
-  }
-
-  async #addCandidate(candidate) {
-    try {
-      await this.peer.addIceCandidate(candidate ?? undefined);
-    } catch (error) {
-      // Candidates of an offer that was ignored have no place to go.
-      if (!this.#ignoredOffer) console.warn('candidate not added:', error.message);
-    }
+  #networkChanged() {
+    this.#signal.check();
+    this.#restart();
   }
 
   #connectionChanged() {
-    switch (this.peer.connectionState) {
-      case 'connected':
-        this.startedAt ??= Date.now();
-        this.#found();
-        return this.#setState('active');
-      case 'disconnected':
-        this.#search();
-        return this.#setState('reconnecting');
-      case 'failed':
-        this.#search();
-        this.#restartTimer ??= setTimeout(() => this.#startAnew(), RESTART_MS);
-        return this.#setState(this.startedAt === null ? 'connecting' : 'reconnecting');
+    const { connectionState } = this.peer;
+    if (connectionState === 'connected') {
+      this.startedAt ??= Date.now();
+      this.#search.found();
+    } else if (connectionState === 'disconnected' || connectionState === 'failed') {
+      this.#search.lost();
     }
-  }
-
-  /** Looks for a way to the other side, for a time. */
-  #search() {
-    this.#searchingSince ??= Date.now();
-    this.#searchTimer ??= setTimeout(() => this.#giveUp(), CONNECT_MS);
-  }
-
-  #found() {
-    clearTimeout(this.#searchTimer);
-    this.#searchTimer = null;
-    this.#searchingSince = null;
+    this.#settle();
   }
 
   #startAnew() {
-    this.#restartTimer = null;
-    if (this.peer.connectionState === 'failed') this.#restart();
+    // Where there is no way for media, there may be none for signaling either, and nobody has noticed yet.
+    this.#signal.check();
+    if (!this.#otherAway) this.#restart();
+  }
+
+  async #restart() {
+    let configuration;
+    try {
+      configuration = await this.#configure();
+    } catch (error) {
+      console.info('the relay of before has to do:', error.message);
+    }
+    if (this.state !== 'ended') this.#link.restart(configuration);
   }
 
   #giveUp() {
@@ -295,17 +327,9 @@ export class Call extends Emitter {
     this.#end('no_route');
   }
 
-  /** @returns {boolean} whether the other side hung up since it found no way here, as was about to be found out */
-  #gaveUpToo(reason) {
-    return reason === 'hangup' && this.#searchingSince !== null
-      && Date.now() - this.#searchingSince > CONNECT_MS - SAME_TIME_MS;
-  }
-
-  #restart() {
-    // Media may have gone on flowing while only the signaling was away.
-    this.#setState(this.peer?.connectionState === 'connected' ? 'active' : 'reconnecting');
-    // One side is enough, and both would collide.
-    if (this.direction === 'outgoing') this.peer?.restartIce();
+  #ended(reason) {
+    // The other side found no way here, as was about to be found out.
+    this.#end(reason === 'hangup' && this.#search.nearEnd ? 'no_route' : reason);
   }
 
   #fail(error) {
@@ -318,13 +342,20 @@ export class Call extends Emitter {
 
   #end(reason) {
     if (this.state === 'ended') return;
-    clearTimeout(this.#searchTimer);
-    clearTimeout(this.#restartTimer);
+    this.#search.found();
+    for (const stop of this.#stopWatching) stop();
     this.endedAt = Date.now();
     this.endReason = reason;
-    for (const track of this.localStream.getTracks()) track.stop();
-    this.peer?.close();
+    this.#local.close();
+    this.#link?.close();
     this.#setState('ended');
+  }
+
+  /** The state of a call that was answered. */
+  #settle() {
+    if (this.state === 'ended') return;
+    const connected = this.peer.connectionState === 'connected' && !this.#otherAway && this.#signal.state === 'open';
+    this.#setState(connected ? 'active' : this.startedAt === null ? 'connecting' : 'reconnecting');
   }
 
   #setState(state) {

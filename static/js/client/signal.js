@@ -4,6 +4,7 @@
 
 import { Call } from './call.js';
 import { HereaboutsError } from './errors.js';
+import { keepCall, takeKeptCall } from './kept-call.js';
 import { ReconnectingSocket } from './socket.js';
 
 const CALL_FRAMES = [
@@ -13,6 +14,8 @@ const CALL_FRAMES = [
 /**
  * Events beside those of ReconnectingSocket and the frames of the contract:
  * - `incoming` {@link Call}, it rings here
+ * - `resumed` {@link Call}, the one that the page was in before it was reloaded
+ * - `trouble` {call, use, error?} of {@link Call}
  * - `call` {@link Call}, the current one changed; when it `ended`, `signal.call` is null already
  * - `voice_peers` tells what is new to this object alone: also after a reconnect, each link comes once and ends once
  */
@@ -40,6 +43,8 @@ export class SignalSocket extends ReconnectingSocket {
     /** @type {Map<string, {user_id: string, call_id: string, initiator: boolean}>|null} the links by `call_id`; null where voice is not joined */
     this.voice = null;
     this.on('connected', (frame) => this.#connected(frame));
+    this.on('state', () => this.call?.signalChanged());
+    globalThis.addEventListener('pagehide', () => keepCall(this.call, this.#selfId));
     this.on('incoming_call', (frame) => this.#incoming(frame));
     this.on('call_started', (frame) => this.#started(frame));
     for (const type of CALL_FRAMES) this.on(type, (frame) => this.#route(frame));
@@ -147,8 +152,16 @@ export class SignalSocket extends ReconnectingSocket {
 
   #connected({ user_id: userId }) {
     this.#selfId = userId;
-    this.call?.rejoin();
+    if (this.call) this.call.rejoin();
+    else this.#resume(takeKeptCall(userId));
     this.#rejoinVoice();
+  }
+
+  #resume(kept) {
+    if (!kept) return;
+    const call = this.#hold(kept);
+    this.emit('resumed', call);
+    call.resume(kept);
   }
 
   #incoming({ call_id: id, call_type: type, caller_id: callerId, caller_username: username }) {
@@ -168,7 +181,7 @@ export class SignalSocket extends ReconnectingSocket {
   }
 
   #hold(description) {
-    const { relayOnly } = this;
+    const { relayOnly = this.relayOnly } = description;
     const call = new Call(this, () => this.#configuration(relayOnly), { ...description, relayOnly, selfId: this.#selfId });
     this.call = call;
     call.on('change', () => {
@@ -176,6 +189,7 @@ export class SignalSocket extends ReconnectingSocket {
       if (call.state === 'ended') this.call = null;
       this.emit('call', call);
     });
+    call.on('trouble', (trouble) => this.emit('trouble', { call, ...trouble }));
     this.emit('call', call);
     return call;
   }

@@ -9,6 +9,7 @@ import { HereaboutsError } from './errors.js';
 const REQUEST_TIMEOUT_MS = 10_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const FLOOD_PAUSE_MS = 10_000;
+const CHECK_MS = 3_000;
 /** The contract's: a larger frame would close the connection, and again each time that it is sent. */
 const MOST_FRAME_BYTES = 64 * 1024;
 const utf8 = new TextEncoder();
@@ -76,6 +77,14 @@ export class ReconnectingSocket extends Emitter {
     if (this.state !== 'open') return;
     this.#drop();
     this.#connect();
+  }
+
+  /** The network may have gone from under the connection: gives it up unless something is heard of it soon. */
+  check() {
+    const socket = this.#socket;
+    const askedAt = Date.now();
+    if (!this.notify('ping')) return this.retryNow();
+    setTimeout(() => this.#socket === socket && this.#heardAt < askedAt && this.restart(), CHECK_MS);
   }
 
   /**

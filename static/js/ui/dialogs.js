@@ -3,6 +3,7 @@
 
 import { legible } from '../app/names.js';
 import { inWords } from '../app/words.js';
+import { DevicesDialog } from './device-choice.js';
 import { ConfirmDialog, Dialog } from './dialog.js';
 import { GroupDialog, NewGroupDialog } from './group-dialogs.js';
 import { GuestList } from './guest-list.js';
@@ -17,6 +18,7 @@ const KINDS = {
   'delete-message': DeleteMessageDialog,
   'new-group': NewGroupDialog,
   group: GroupDialog,
+  devices: DevicesDialog,
   settings: SettingsDialog,
   world: WorldDialog,
 };

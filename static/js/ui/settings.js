@@ -1,6 +1,7 @@
 // Settings: how one appears, who is blocked, the password, and the ways out.
 
 import { inWords } from '../app/words.js';
+import { DeviceChoice } from './device-choice.js';
 import { Dialog } from './dialog.js';
 import { html, useApp, useEffect, useState } from './html.js';
 import { Icon } from './icons.js';
@@ -78,6 +79,7 @@ function Calls() {
   return html`
     <section>
       <h3>Calls</h3>
+      <${DeviceChoice} />
       <${Switch} id="hide-address" label="Hide my address" hint="Calls go through a relay: those you talk to do not learn your IP address. From the next call on, in this browser"
         checked=${signal.relayOnly} onChange=${({ target }) => app.hideAddress(target.checked)} />
       ${signal.relayOnly && relay === false && html`

@@ -1,4 +1,4 @@
-"""The demo page in a real Chromium: walking by keys, colours, and what buttons do in a call."""
+"""The demo page in a real Chromium: walking by keys, colours, and where words stand."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ import random
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Visitor
 from tests.harness import Server, Socket
-
-# A peer connection that may go by way of TURN alone, where there is none, finds no way.
-NO_WAY = """
-const Real = RTCPeerConnection;
-globalThis.RTCPeerConnection = class extends Real {
-  constructor(configuration) { super({ ...configuration, iceTransportPolicy: 'relay' }); }
-};
-"""
 
 # Finds places for the words of a crowd, and says where figures and words are: [x, y, width, height] each.
 CROWD = """async ({ people, width }) => {
@@ -52,13 +43,6 @@ async def where(watcher: Socket, username: str) -> tuple[float, float]:
 def overlap(a: list[float], b: list[float]) -> bool:
     """Do two boxes, each x, y, width and height, have a part in common?"""
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
-
-
-async def call(caller: Visitor, callee: Visitor, kind: str) -> None:
-    """One calls the other, who is found in the list of people and answers."""
-    await caller.find("person", username=callee.name).first.click()
-    await caller.find(f"call-{kind}").first.click()
-    await callee.find("call-accept").click()
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -124,68 +108,3 @@ async def test_those_who_stand_together_differ_in_colour(server: Server, browse)
         }""")
         assert together[:7] == alone
         assert len(set(together)) == 10
-
-
-@pytest.mark.gen_test(timeout=120)
-async def test_mute_and_camera_in_a_call(server: Server, browse) -> None:
-    """Muted, the track sends silence; the camera's picture goes for the other side too, and comes back."""
-    async with browse(server) as browser:
-        ann, bob = await browser.registered("ann"), await browser.registered("bob")
-        await call(ann, bob, "video")
-        await expect(bob.find("call-panel", state="active")).to_have_class(
-            "call-panel with-picture", timeout=30_000
-        )
-        audio = "window.hereabouts.call.localStream.getAudioTracks().map((track) => track.enabled)"
-        assert await ann.page.evaluate(audio) == [True]
-        await ann.find("call-mute").click()
-        assert await ann.page.evaluate(audio) == [False]
-        await expect(ann.find("call-mute")).to_have_attribute("aria-pressed", "true")
-        await ann.find("call-mute").click()
-        assert await ann.page.evaluate(audio) == [True]
-
-        await ann.find("call-camera").click()
-        await expect(ann.find("call-camera")).to_have_attribute("aria-pressed", "false")
-        assert await ann.page.evaluate("window.hereabouts.call.localStream.getVideoTracks().length") == 0
-        await expect(bob.find("call-panel")).not_to_have_class("call-panel with-picture", timeout=15_000)
-        await expect(ann.find("call-panel")).to_have_class("call-panel with-picture")
-        await ann.find("call-camera").click()
-        await expect(bob.find("call-panel")).to_have_class("call-panel with-picture", timeout=15_000)
-        await ann.find("call-hangup").click()
-        await expect(bob.find("call-panel")).to_have_count(0)
-
-
-@pytest.mark.gen_test(timeout=120)
-async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None:
-    """With a sheet open a call is a bar over the map, above the sheet's heading."""
-    async with browse(server) as browser:
-        ann = await browser.registered("ann", "phone", has_touch=True, is_mobile=True)
-        bob = await browser.registered("bob")
-        await ann.find("tab-people").tap()
-        await call(ann, bob, "video")
-        await expect(ann.find("call-panel", state="active")).to_have_class(
-            "call-panel with-picture", timeout=30_000
-        )
-        await ann.find("tab-chat").tap()
-        await ann.page.wait_for_timeout(400)  # the sheet slides
-        panel, sheet = (
-            await ann.find("call-panel").bounding_box(),
-            await ann.page.locator(".chat").bounding_box(),
-        )
-        assert panel and sheet and panel["y"] + panel["height"] <= sheet["y"]
-        await ann.shot("call-sheet-phone")
-
-
-@pytest.mark.gen_test(timeout=120)
-async def test_a_call_that_finds_no_way_ends_and_says_why(server: Server, browse) -> None:
-    """Where the two cannot reach each other the call ends by itself, for both, in words."""
-    async with browse(server) as browser:
-        ann, bob = await browser.registered("ann"), await browser.registered("bob")
-        await ann.page.add_init_script(NO_WAY)
-        await ann.page.reload()
-        await call(ann, bob, "audio")
-        await expect(ann.find("call-panel", state="connecting")).to_be_visible()
-        for visitor, other in ((ann, "bob"), (bob, "ann")):
-            await expect(visitor.page.get_by_text(f"No direct way to {other} was found")).to_be_visible(
-                timeout=40_000
-            )
-            await expect(visitor.find("call-panel")).to_have_count(0)

@@ -1,0 +1,490 @@
+"""Calls in the demo page in a real Chromium: what rings, what is heard and seen, and what a button or a reload does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import WebSocket, expect
+
+from tests.browser.calling import ON_LOOPBACK, call, flows, hears_nothing, hide, ring, talking
+from tests.browser.client import forgive, road
+from tests.browser.conftest import ARGUMENTS, Visitor
+from tests.harness import Server
+from tests.turn import SECRET, coturn
+from tests.udp_proxy import udp_road
+
+# A peer connection that may go by way of TURN alone, where there is none, finds no way.
+NO_WAY = """
+const Real = RTCPeerConnection;
+globalThis.RTCPeerConnection = class extends Real {
+  constructor(configuration) { super({ ...configuration, iceTransportPolicy: 'relay' }); }
+};
+"""
+
+# With these the browser asks nobody: what is allowed is a visitor's option, and a shared screen is this tab.
+REAL_TABS = [
+    *(argument for argument in ARGUMENTS if argument != "--use-fake-ui-for-media-stream"),
+    "--auto-select-tab-capture-source-by-title=Shared",
+]
+ALLOWED = {"permissions": ["camera", "microphone"]}
+
+UFRAG = "() => /a=ice-ufrag:(.*)/.exec(window.hereabouts.call.peer.localDescription.sdp)[1]"
+MICROPHONE = "() => window.hereabouts.call.localStream.getAudioTracks().map(({ label }) => label)"
+SINK = "() => document.querySelector('[data-testid=remote-sound]').sinkId"
+
+# The user's word for a device comes late: what the test does meanwhile, is done before it.
+ANSWER_LATE = """() => {
+  const { mediaDevices } = navigator;
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  const answered = new Promise((resolve) => { window.answerNow = resolve; });
+  window.asked = false;
+  mediaDevices.getUserMedia = async (constraints) => {
+    window.asked = true;
+    await answered;
+    return open(constraints);
+  };
+}"""
+
+
+def offers(visitor: Visitor) -> list[str]:
+    """Every offer that a page sends on the sockets that it opens from now on."""
+    found: list[str] = []
+
+    def opened(socket: WebSocket) -> None:
+        socket.on(
+            "framesent", lambda frame: found.append(str(frame)) if '"type":"offer"' in str(frame) else None
+        )
+
+    visitor.page.on("websocket", opened)
+    return found
+
+
+async def replaced(visitor: Visitor, *permissions: str) -> None:
+    """Takes away all that was allowed, which ends what is open; this alone is allowed when the page asks again."""
+    await visitor.page.evaluate(ANSWER_LATE)
+    await visitor.context.clear_permissions()
+    await visitor.until("() => window.asked")
+    await visitor.context.grant_permissions(permissions)
+    await visitor.page.evaluate("() => window.answerNow()")
+
+
+async def reloaded(visitor: Visitor) -> None:
+    await visitor.page.reload()
+    await visitor.until("() => window.hereabouts?.signal.state === 'open'")
+
+
+@pytest.mark.gen_test(timeout=180)
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_a_call_carries_media_both_ways(server: Server, browse, kind: str) -> None:
+    """One rings, the other accepts, both hear (and see) each other; one hangs up, it ends for both."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await call(ann, bob, kind)
+        await talking(ann, bob)
+        for visitor in (ann, bob):
+            await flows(visitor, "energy", *(["camera"] if kind == "video" else []))
+            await expect(visitor.find("call-quality")).to_be_visible(timeout=30_000)
+        await ann.shot(f"call-{kind}")
+        await bob.find("call-hangup").click()
+        for visitor in (ann, bob):
+            await expect(visitor.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_call_can_be_rejected(server: Server, browse) -> None:
+    """Rejecting stops the ringing on both sides."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await ring(ann, bob, "audio")
+        await bob.find("incoming-call").wait_for()
+        await bob.find("call-reject").click()
+        await expect(bob.find("incoming-call")).to_have_count(0)
+        await expect(ann.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_all_devices_of_a_user_ring(server: Server, browse) -> None:
+    """Answered or declined on one, the others stop and say so; the call is where it was answered."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        also = await browser.visit("bob", "phone", has_touch=True, is_mobile=True)
+        await also.find("switch-mode").click()
+        await also.find("login-form").wait_for()
+        await also.find("username").fill("bob")
+        await also.find("password").fill("correct horse")
+        await also.find("submit").click()
+        await also.until("() => window.hereabouts.signal.state === 'open'")
+
+        await ring(ann, bob, "audio")
+        for device in (bob, also):
+            await expect(device.find("incoming-call")).to_be_visible()
+        await also.find("call-accept").click()
+        await expect(bob.page.get_by_text("Answered on another device")).to_be_visible()
+        await expect(bob.find("incoming-call")).to_have_count(0)
+        await expect(bob.find("call-panel")).to_have_count(0)
+        await talking(ann, also)
+        await flows(also)
+        await also.find("call-hangup").click()
+        await expect(ann.find("call-panel")).to_have_count(0)
+
+        await ring(ann, bob, "audio")
+        for device in (bob, also):
+            await expect(device.find("incoming-call")).to_be_visible()
+        await bob.find("call-reject").click()
+        await asyncio.gather(  # what is said in passing
+            expect(also.page.get_by_text("You declined ann’s call")).to_be_visible(),
+            expect(ann.page.get_by_text("bob declined")).to_be_visible(),
+        )
+        for device in (bob, also):
+            await expect(device.find("incoming-call")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=240)
+async def test_a_screen_is_shared_in_an_audio_call(server: Server, browse) -> None:
+    """It is seen whole, and by whom it is shared marked; a camera goes on beside it; the browser's own end of it is
+    its end, and it can be shared again."""
+    async with browse(server, REAL_TABS) as browser:
+        ann, bob = await browser.registered("ann", **ALLOWED), await browser.registered("bob", **ALLOWED)
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        for _ in range(2):
+            tab = await ann.context.new_page()
+            await tab.set_content(
+                "<title>Shared</title><marquee scrollamount=30><h1>What is shared</h1></marquee>"
+            )
+            await ann.page.bring_to_front()
+            await ann.find("call-screen").click()
+            await expect(ann.find("own-screen")).to_be_visible()
+            await expect(ann.find("call-screen")).to_have_attribute("aria-pressed", "true")
+            await expect(bob.find("remote-screen")).to_be_visible(timeout=30_000)
+            assert (
+                await bob.find("remote-screen").evaluate("(e) => getComputedStyle(e).objectFit") == "contain"
+            )
+            await flows(bob, "screen", "energy")
+
+            await ann.find("call-camera").click()
+            await expect(bob.find("remote-video")).to_be_visible(timeout=30_000)
+            await flows(bob, "screen", "camera")
+            await bob.shot("call-screen")
+            await tab.close()
+            await expect(ann.find("call-screen")).to_have_attribute("aria-pressed", "false")
+            await expect(bob.find("remote-screen")).to_have_count(0, timeout=30_000)
+            await flows(bob, "camera", "energy")
+            await ann.find("call-camera").click()
+            await expect(bob.find("remote-video")).to_have_count(0, timeout=30_000)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_both_share_a_screen_in_a_video_call(server: Server, browse) -> None:
+    """At the same time, which both negotiate; each sees the other's, and the camera again at its end."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await call(ann, bob, "video")
+        await talking(ann, bob)
+        for visitor in (ann, bob):
+            await visitor.page.evaluate("() => { window.hereabouts.call.setScreen(true); }")
+        for visitor in (ann, bob):
+            await expect(visitor.find("remote-screen")).to_be_visible(timeout=30_000)
+            await flows(visitor, "screen", "camera", "energy")
+        for visitor in (ann, bob):
+            await visitor.find("call-screen").click()
+        for visitor in (ann, bob):
+            await expect(visitor.find("remote-screen")).to_have_count(0, timeout=30_000)
+            await flows(visitor, "camera", "energy")
+
+
+@pytest.mark.gen_test(timeout=240)
+async def test_another_way_is_found_when_the_one_in_use_is_lost(
+    new_server: Callable[..., Server], browse, tmp_path: Path
+) -> None:
+    """ICE starts anew, without an end of the call: new names for both ends, and sound again. A bad way is called so."""
+    async with (
+        coturn(tmp_path, *ON_LOOPBACK) as port,
+        udp_road(port) as (way, at),
+        new_server(turn_urls=(f"turn:127.0.0.1:{at}",), turn_secret=SECRET) as server,
+        browse(server) as browser,
+    ):
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await hide(ann)
+        await ann.page.keyboard.press("Escape")
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        for visitor in (ann, bob):
+            await flows(visitor)
+        before = [await visitor.page.evaluate(UFRAG) for visitor in (ann, bob)]
+        way.cut()
+        for visitor in (ann, bob):
+            await expect(visitor.find("call-panel", state="reconnecting")).to_contain_text(
+                "Reconnecting…", timeout=30_000
+            )
+        await talking(ann, bob)
+        for visitor, ufrag in zip((ann, bob), before, strict=True):
+            assert await visitor.page.evaluate(UFRAG) != ufrag
+            await flows(visitor, "energy", "bytes")
+        assert await ann.page.evaluate(
+            "() => window.hereabouts.call.quality === null || window.hereabouts.call.quality.relayed"
+        )
+
+        way.loss = 0.3
+        await expect(ann.find("call-quality", quality="poor")).to_be_visible(timeout=60_000)
+        await expect(ann.find("call-panel")).to_contain_text("Poor connection")
+        way.loss = 0.0
+        await expect(ann.find("call-quality", quality="poor")).to_have_count(0, timeout=60_000)
+        await ann.find("call-hangup").click()
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_call_outlasts_the_network_of_its_signaling(server: Server, browse) -> None:
+    """Both are told that it reconnects; when the network is back ICE starts anew, and the call goes on."""
+    async with browse(server) as browser, road(server.app.port) as way:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        before = await bob.page.evaluate(UFRAG)
+        way.close()
+        for visitor in (ann, bob):
+            await expect(visitor.find("call-panel", state="reconnecting")).to_be_visible(timeout=30_000)
+        await flows(ann)  # from peer to peer, meanwhile
+        way.open()
+        await bob.page.evaluate("() => window.hereabouts.retryNow()")
+        await talking(ann, bob)
+        await bob.until(f"(before) => ({UFRAG})() !== before", before)
+        for visitor in (ann, bob):
+            await flows(visitor)
+        forgive(bob)
+
+
+@pytest.mark.gen_test(timeout=240)
+async def test_a_call_outlasts_a_reload(server: Server, browse) -> None:
+    """Of the caller's page and of the callee's: nothing rings, the other sees that it reconnects, both hear and see each
+    other again, and whoever was muted is."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await call(ann, bob, "video")
+        await talking(ann, bob)
+        call_id = await ann.page.evaluate("() => window.hereabouts.call.id")
+        for visitor, other in ((ann, bob), (bob, ann)):
+            await other.page.evaluate("""() => {
+              window.states = [];
+              window.hereabouts.signal.on('call', ({ state }) => states.push(state));
+            }""")
+            await reloaded(visitor)
+            await talking(ann, bob)
+            await expect(visitor.find("incoming-call")).to_have_count(0)
+            assert "reconnecting" in await other.page.evaluate("() => window.states")
+            for either in (ann, bob):
+                await flows(either, "energy", "camera")
+                assert await either.page.evaluate("() => window.hereabouts.call.id") == call_id
+        await bob.find("call-mute").click()
+        await bob.find("call-camera").click()
+        await reloaded(bob)
+        await talking(ann, bob)
+        await flows(bob, "energy", "camera")
+        await expect(bob.find("call-mute")).to_have_attribute("aria-pressed", "true")
+        await expect(bob.find("call-camera")).to_have_attribute("aria-pressed", "false")
+        await expect(ann.find("remote-video")).to_have_count(0)
+        await hears_nothing(ann)
+        await bob.find("call-hangup").click()
+        await expect(ann.find("call-panel")).to_have_count(0)
+        await reloaded(bob)
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_devices_are_chosen(server: Server, browse) -> None:
+    """During a call, without negotiating; the choice is kept, and where the device is gone the default stands in."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        said = offers(ann)
+        await reloaded(ann)
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        assert await ann.page.evaluate(MICROPHONE) == ["Fake Default Audio Input"]
+        offered = len(said)
+        assert offered
+        await ann.find("call-mute").click()
+        await ann.find("call-devices").click()
+        await ann.find("device-audioinput").select_option(label="Fake Audio Input 2")
+        await ann.find("device-audiooutput").select_option(label="Fake Audio Output 1")
+        await ann.until(f"() => ({MICROPHONE})()[0] === 'Fake Audio Input 2'")
+        await ann.until(f"() => ({SINK})() !== ''")
+        await ann.shot("devices-desktop")
+        await ann.page.keyboard.press("Escape")
+        await expect(ann.find("devices")).to_have_count(0)
+        await expect(ann.find("call-panel", state="active")).to_be_visible()
+        await expect(ann.find("call-mute")).to_have_attribute("aria-pressed", "true")
+        await ann.find("call-mute").click()
+        await flows(bob)
+        assert len(said) == offered
+        await ann.find("call-hangup").click()
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+        await call(bob, ann, "audio")
+        await talking(ann, bob)
+        assert await ann.page.evaluate(MICROPHONE) == ["Fake Audio Input 2"]
+        await ann.find("call-hangup").click()
+        await ann.page.evaluate(
+            "() => localStorage.setItem('hereabouts.microphone', 'one that was unplugged')"
+        )
+        await call(bob, ann, "audio")
+        await talking(ann, bob)
+        await flows(bob)
+        await ann.find("settings").click()
+        await expect(ann.find("device-audioinput")).to_have_value("")
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_device_goes_away_in_a_call(server: Server, browse) -> None:
+    """The default takes over, and the user is told; where none is left, that is said too, and the call goes on."""
+    async with browse(server, REAL_TABS) as browser:
+        ann, bob = await browser.registered("ann", **ALLOWED), await browser.registered("bob", **ALLOWED)
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        await replaced(ann, "camera", "microphone")
+        told = "Your microphone went away. In use now: Fake Default Audio Input"
+        await expect(ann.page.get_by_text(told)).to_be_visible()
+        await flows(bob)
+        await replaced(ann, "geolocation")
+        await expect(ann.page.get_by_text("Your microphone is off now")).to_be_visible()
+        await flows(ann)
+        await expect(ann.find("call-panel", state="active")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_ones_own_picture_is_a_mirror_and_in_nobodys_way(server: Server, browse) -> None:
+    """At both sizes it covers no button and can be moved; Escape ends nothing; every button is reached by Tab."""
+    async with browse(server) as browser:
+        ann = await browser.registered("ann")
+        bob = await browser.registered("bob", "phone", has_touch=True, is_mobile=True)
+        await call(ann, bob, "video")
+        await talking(ann, bob)
+        for visitor in (ann, bob):
+            own = visitor.find("self-video")
+            await expect(own).to_be_visible()
+            assert await own.evaluate("(e) => getComputedStyle(e).transform") == "matrix(-1, 0, 0, 1, 0, 0)"
+            places = set()
+            for _ in range(3):
+                box = await own.bounding_box()
+                assert box
+                places.add((box["x"], box["y"]))
+                for button in await visitor.page.locator(".call-panel button:not(.move)").all():
+                    other = await button.bounding_box()
+                    assert other
+                    assert (
+                        other["x"] >= box["x"] + box["width"]
+                        or box["x"] >= other["x"] + other["width"]
+                        or other["y"] >= box["y"] + box["height"]
+                        or box["y"] >= other["y"] + other["height"]
+                    )
+                    if visitor is bob:
+                        assert min(other["width"], other["height"]) >= 44
+                await visitor.find("call-move").click()
+            assert len(places) == 3
+        await ann.find("call-move").focus()
+        reached = []
+        for _ in range(6):
+            await ann.page.keyboard.press("Tab")
+            reached.append(await ann.page.evaluate("() => document.activeElement.dataset.testid"))
+        assert reached == [
+            "call-expand",
+            "call-mute",
+            "call-camera",
+            "call-screen",
+            "call-devices",
+            "call-hangup",
+        ]
+        await ann.page.keyboard.press("Escape")
+        await expect(ann.find("call-panel", state="active")).to_be_visible()
+        await ann.page.keyboard.press("Enter")
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_whoever_is_typing_does_not_answer_by_it(server: Server, browse) -> None:
+    """The ringing card takes the focus, but not out of a field that is typed into."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await bob.page.get_by_placeholder("Find by username").press_sequentially("half a")
+        await ring(ann, bob, "audio")
+        await expect(bob.find("incoming-call")).to_be_visible()
+        await bob.page.keyboard.type(" name ")
+        await expect(bob.find("incoming-call")).to_be_visible()
+        await expect(bob.page.get_by_placeholder("Find by username")).to_have_value("half a name ")
+        await ann.find("call-hangup").click()
+        await expect(bob.find("incoming-call")).to_have_count(0)
+        await bob.page.get_by_placeholder("Find by username").blur()
+        await ring(ann, bob, "audio")
+        await expect(bob.find("call-accept")).to_be_focused()
+        await bob.page.keyboard.press("Enter")
+        await talking(ann, bob)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_mute_and_camera_in_a_call(server: Server, browse) -> None:
+    """Muted, the track sends silence; the camera's picture goes for the other side too, and comes back."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await call(ann, bob, "video")
+        await expect(bob.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
+        audio = "window.hereabouts.call.localStream.getAudioTracks().map((track) => track.enabled)"
+        assert await ann.page.evaluate(audio) == [True]
+        await ann.find("call-mute").click()
+        assert await ann.page.evaluate(audio) == [False]
+        await hears_nothing(bob)
+        await expect(ann.find("call-mute")).to_have_attribute("aria-pressed", "true")
+        await ann.find("call-mute").click()
+        assert await ann.page.evaluate(audio) == [True]
+        await flows(bob)
+
+        await ann.find("call-camera").click()
+        await expect(ann.find("call-camera")).to_have_attribute("aria-pressed", "false")
+        assert await ann.page.evaluate("window.hereabouts.call.localStream.getVideoTracks().length") == 0
+        await expect(bob.find("call-panel")).not_to_have_class("call-panel with-picture", timeout=15_000)
+        await expect(ann.find("call-panel")).to_have_class("call-panel with-picture")
+        await ann.find("call-camera").click()
+        await expect(bob.find("call-panel")).to_have_class("call-panel with-picture", timeout=15_000)
+        await ann.find("call-hangup").click()
+        await expect(bob.find("call-panel")).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None:
+    """With a sheet open a call is a bar over the map, above the sheet's heading."""
+    async with browse(server) as browser:
+        ann = await browser.registered("ann", "phone", has_touch=True, is_mobile=True)
+        bob = await browser.registered("bob")
+        await ann.find("tab-people").tap()
+        await call(ann, bob, "video")
+        await expect(ann.find("call-panel", state="active")).to_have_class(
+            "call-panel with-picture", timeout=30_000
+        )
+        await ann.find("tab-chat").tap()
+        await ann.page.wait_for_timeout(400)  # the sheet slides
+        panel, sheet = (
+            await ann.find("call-panel").bounding_box(),
+            await ann.page.locator(".chat").bounding_box(),
+        )
+        assert panel and sheet and panel["y"] + panel["height"] <= sheet["y"]
+        await ann.shot("call-sheet-phone")
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_call_that_finds_no_way_ends_and_says_why(server: Server, browse) -> None:
+    """Where the two cannot reach each other the call ends by itself, for both, in words."""
+    async with browse(server) as browser:
+        ann, bob = await browser.registered("ann"), await browser.registered("bob")
+        await ann.page.add_init_script(NO_WAY)
+        await ann.page.reload()
+        await call(ann, bob, "audio")
+        await expect(ann.find("call-panel", state="connecting")).to_be_visible()
+        for visitor, other in ((ann, "bob"), (bob, "ann")):
+            await expect(visitor.page.get_by_text(f"No direct way to {other} was found")).to_be_visible(
+                timeout=40_000
+            )
+            await expect(visitor.find("call-panel")).to_have_count(0)
