@@ -1,9 +1,11 @@
-// All the rooms of the user: private and group sessions, and the land underfoot.
-// Turns the chat socket's events into Conversation objects and tells `changed`.
+// All the conversations of the user: private and group sessions, the land underfoot, and what is
+// said aloud nearby. Turns the chat socket's events into their objects and tells `changed`.
 
 import { Emitter } from '../client/index.js';
 import { Conversation } from './conversation.js';
 import { ReadMarks } from './read-marks.js';
+import { NEARBY, Spoken } from './spoken.js';
+import { Unsent } from './unsent.js';
 
 const MOST_ATTENDED = 50; // sessions whose presence is followed, the latest
 
@@ -12,6 +14,7 @@ export class Conversations extends Emitter {
   #people;
   #byId = new Map();
   #attended = new Set(); // room ids
+  #unsent = null; // of whoever is signed in
   #turn = 0; // of the conversation that something last happened in
   #wantedLand = null;
   #moving = false;
@@ -22,8 +25,14 @@ export class Conversations extends Emitter {
     this.#people = people;
     /** @type {Conversation|null} the land that the user stands in, once joined */
     this.here = null;
+    /** What is said aloud where one stands. */
+    this.nearby = new Spoken(hereabouts, people);
     /** Why the land underfoot could not be joined. */
     this.landError = null;
+    hereabouts.auth.on('signed_in', () => {
+      this.#unsent = new Unsent(hereabouts.user.id);
+      this.nearby.draft = this.#unsent.draft(NEARBY);
+    });
     this.#listen(hereabouts.chat);
   }
 
@@ -35,11 +44,23 @@ export class Conversations extends Emitter {
   }
 
   get unread() {
-    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0);
+    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0) + this.nearby.unread;
   }
 
   get(roomId) {
-    return this.#byId.get(roomId);
+    return roomId === NEARBY ? this.nearby : this.#byId.get(roomId);
+  }
+
+  send(conversation, content) {
+    const { chat } = this.#hereabouts;
+    if (conversation === this.nearby) chat.say(content);
+    else chat.send(conversation.id, content);
+  }
+
+  /** Keeps what is being written. */
+  draft(conversation, text) {
+    conversation.draft = text;
+    this.#unsent.keepDraft(conversation.id, text);
   }
 
   /** Loads the newest messages of a conversation, if they are not there yet. */
@@ -77,12 +98,18 @@ export class Conversations extends Emitter {
   discard(conversation, clientId) {
     this.#hereabouts.chat.discard(clientId);
     conversation.discard(clientId);
+    this.#unsent.drop(clientId);
     this.emit('changed');
   }
 
   /** Marks everything in a conversation as read, here and at the server. */
   async markRead(conversation) {
     if (!conversation.unread) return;
+    if (conversation === this.nearby) {
+      conversation.unread = 0;
+      this.emit('changed');
+      return;
+    }
     const seq = conversation.lastSeq;
     conversation.readSeq = seq;
     this.emit('changed');
@@ -110,8 +137,10 @@ export class Conversations extends Emitter {
     this.#byId.clear();
     this.#attended.clear();
     this.here = null;
+    this.nearby = new Spoken(this.#hereabouts, this.#people);
     this.landError = null;
     this.#wantedLand = null;
+    this.#unsent?.forget();
   }
 
   async #move(landId) {
@@ -133,7 +162,9 @@ export class Conversations extends Emitter {
       this.emit('lost');
     }
     this.emit('changed');
-    if (this.here) this.load(this.here);
+    if (!this.here) return;
+    this.#restore(this.here);
+    this.load(this.here);
   }
 
   #enter({ room_id: id, members, member_count: count, last_seq: lastSeq }) {
@@ -152,7 +183,7 @@ export class Conversations extends Emitter {
 
   #listen(chat) {
     const inRoom = (type, handle) => chat.on(type, (frame) => {
-      const conversation = this.#byId.get(frame.room_id);
+      const conversation = this.get(frame.room_id ?? NEARBY);
       if (!conversation) return;
       handle(conversation, frame);
       this.emit('changed');
@@ -164,6 +195,12 @@ export class Conversations extends Emitter {
     });
     chat.on('session_created', ({ session }) => this.#take(session));
     chat.on('message', (message) => this.#message(message));
+    chat.on('speech', (speech) => {
+      this.nearby.receive(speech);
+      this.emit('changed');
+    });
+    chat.on('location_updated', () => this.#placed());
+    chat.on('outgoing', (message) => this.#unsent.keep(message));
     chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
     chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
     // Unasked: the land's owner took one off the guest list. Who walks out is not `here` any more.
@@ -203,9 +240,23 @@ export class Conversations extends Emitter {
   #synced(sessions) {
     const own = sessions.filter(({ kind }) => kind !== 'land');
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
+    for (const { id } of own) this.#restore(this.#byId.get(id));
     this.#order(own);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
     this.emit('changed');
+  }
+
+  #placed() {
+    if (this.nearby.ready) return;
+    this.nearby.ready = true;
+    this.#restore(this.nearby);
+    this.emit('changed');
+  }
+
+  /** Sends what the page before this one did not get sent. */
+  #restore(conversation) {
+    const left = this.#unsent.take(conversation === this.nearby ? null : conversation.id);
+    for (const message of left) this.#hereabouts.chat.restore(message);
   }
 
   /**
@@ -274,7 +325,7 @@ export class Conversations extends Emitter {
       const { api, user } = this.#hereabouts;
       const marks = new ReadMarks(user.id);
       this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, marks, id, kind }));
-      this.#byId.get(id).turn = ++this.#turn;
+      Object.assign(this.#byId.get(id), { turn: ++this.#turn, draft: this.#unsent.draft(id) });
     }
     return this.#byId.get(id);
   }
