@@ -4,6 +4,7 @@
 import { Emitter, Hereabouts } from '../client/index.js';
 import { Conversations } from './conversations.js';
 import { Lands } from './lands.js';
+import { Notifier } from './notifier.js';
 import { People } from './people.js';
 import { NEARBY } from './spoken.js';
 import { callEnding, deviceTrouble, inWords } from './words.js';
@@ -53,6 +54,7 @@ export class App extends Emitter {
     this.awaySince = null;
     this.wasConnected = false;
     this.#listen();
+    this.notifier = new Notifier(this); // after the listeners that learn who somebody is
   }
 
   /** Takes up an earlier login, if there is one. */
@@ -157,8 +159,7 @@ export class App extends Emitter {
     signal.on('trouble', (trouble) => this.notice(deviceTrouble(trouble), trouble.error ? 'error' : 'info'));
     this.world.on('land', (landId) => {
       // What is being said aloud does not become a message to a land for a step.
-      const { here, nearby } = this.conversations;
-      if (this.openRoom === HERE && !here && nearby.draft.trim()) this.openRoom = NEARBY;
+      if (this.openRoom === HERE && !this.conversations.here && this.conversations.speaking) this.openRoom = NEARBY;
       this.conversations.moveTo(landId);
     });
     // A room that could not be entered, or closed, is tried again when next stepped on.
@@ -192,6 +193,7 @@ export class App extends Emitter {
   #signedOut(reason) {
     Object.assign(this, { awaySince: null, wasConnected: false });
     this.world.stop();
+    this.notifier.clear();
     for (const model of [this.people, this.lands, this.conversations]) model.reset();
     this.set({ phase: 'signed_out', signedOutReason: reason, dialog: null, menu: null, claiming: false });
   }

@@ -27,6 +27,8 @@ export class Conversations extends Emitter {
     this.here = null;
     /** What is said aloud where one stands. */
     this.nearby = new Spoken(hereabouts, people);
+    /** Whether something to be said aloud is being written just now. */
+    this.speaking = false;
     /** Why the land underfoot could not be joined. */
     this.landError = null;
     hereabouts.auth.on('signed_in', () => {
@@ -60,6 +62,7 @@ export class Conversations extends Emitter {
   /** Keeps what is being written. */
   draft(conversation, text) {
     conversation.draft = text;
+    this.speaking = conversation === this.nearby && text.trim() !== '';
     this.#unsent.keepDraft(conversation.id, text);
   }
 
@@ -138,6 +141,7 @@ export class Conversations extends Emitter {
     this.#attended.clear();
     this.here = null;
     this.nearby = new Spoken(this.#hereabouts, this.#people);
+    this.speaking = false;
     this.landError = null;
     this.#wantedLand = null;
     this.#unsent?.forget();
