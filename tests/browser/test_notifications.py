@@ -34,12 +34,14 @@ LOOK_AWAY = (
 NOTIFIED = "() => window.notified.map(({ made, ...entry }) => entry)"
 
 
+def origin(server: Server) -> str:
+    return server.origin.replace("127.0.0.1", "localhost")
+
+
 async def told_visitor(browser: Browser, server: Server) -> Visitor:
     """Somebody who has switched notifications on, in a browser that allows them."""
     ann = await browser.registered("ann")
-    await ann.context.grant_permissions(
-        ["notifications"], origin=server.origin.replace("127.0.0.1", "localhost")
-    )
+    await ann.context.grant_permissions(["notifications"], origin=origin(server))
     await ann.page.add_init_script(RECORD)
     await ann.page.reload()
     await ann.find("settings").click()
@@ -130,10 +132,8 @@ async def test_a_browser_that_refuses_says_so(server: Server, browse) -> None:
     """Whoever told the browser not to be notified reads that in the settings, and no switch that does nothing."""
     async with browse(server) as browser:
         ann = await browser.registered("ann")
-        session = await ann.context.new_cdp_session(ann.page)
-        await session.send(
-            "Browser.setPermission", {"permission": {"name": "notifications"}, "setting": "denied"}
-        )
+        # What is granted refuses all the rest.
+        await ann.context.grant_permissions(["geolocation"], origin=origin(server))
         await ann.page.reload()
         await ann.find("settings").click()
         await expect(ann.find("notify-refused")).to_be_visible()

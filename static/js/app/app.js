@@ -159,7 +159,7 @@ export class App extends Emitter {
     signal.on('trouble', (trouble) => this.notice(deviceTrouble(trouble), trouble.error ? 'error' : 'info'));
     this.world.on('land', (landId) => {
       // What is being said aloud does not become a message to a land for a step.
-      if (this.openRoom === HERE && !this.conversations.here && this.conversations.speaking) this.openRoom = NEARBY;
+      if (this.openRoom === HERE && !this.conversations.here && this.conversations.writing.speaking) this.openRoom = NEARBY;
       this.conversations.moveTo(landId);
     });
     // A room that could not be entered, or closed, is tried again when next stepped on.

@@ -5,7 +5,7 @@ import { Emitter } from '../client/index.js';
 import { Conversation } from './conversation.js';
 import { ReadMarks } from './read-marks.js';
 import { NEARBY, Spoken } from './spoken.js';
-import { Unsent } from './unsent.js';
+import { Writing } from './writing.js';
 
 const MOST_ATTENDED = 50; // sessions whose presence is followed, the latest
 
@@ -14,7 +14,6 @@ export class Conversations extends Emitter {
   #people;
   #byId = new Map();
   #attended = new Set(); // room ids
-  #unsent = null; // of whoever is signed in
   #turn = 0; // of the conversation that something last happened in
   #wantedLand = null;
   #moving = false;
@@ -27,14 +26,11 @@ export class Conversations extends Emitter {
     this.here = null;
     /** What is said aloud where one stands. */
     this.nearby = new Spoken(hereabouts, people);
-    /** Whether something to be said aloud is being written just now. */
-    this.speaking = false;
     /** Why the land underfoot could not be joined. */
     this.landError = null;
-    hereabouts.auth.on('signed_in', () => {
-      this.#unsent = new Unsent(hereabouts.user.id);
-      this.nearby.draft = this.#unsent.draft(NEARBY);
-    });
+    /** What the user writes in them. */
+    this.writing = new Writing(hereabouts);
+    hereabouts.auth.on('signed_in', () => this.writing.takeUp(this.nearby));
     this.#listen(hereabouts.chat);
   }
 
@@ -51,19 +47,6 @@ export class Conversations extends Emitter {
 
   get(roomId) {
     return roomId === NEARBY ? this.nearby : this.#byId.get(roomId);
-  }
-
-  send(conversation, content) {
-    const { chat } = this.#hereabouts;
-    if (conversation === this.nearby) chat.say(content);
-    else chat.send(conversation.id, content);
-  }
-
-  /** Keeps what is being written. */
-  draft(conversation, text) {
-    conversation.draft = text;
-    this.speaking = conversation === this.nearby && text.trim() !== '';
-    this.#unsent.keepDraft(conversation.id, text);
   }
 
   /** Loads the newest messages of a conversation, if they are not there yet. */
@@ -99,9 +82,8 @@ export class Conversations extends Emitter {
   }
 
   discard(conversation, clientId) {
-    this.#hereabouts.chat.discard(clientId);
+    this.writing.discard(clientId);
     conversation.discard(clientId);
-    this.#unsent.drop(clientId);
     this.emit('changed');
   }
 
@@ -141,10 +123,9 @@ export class Conversations extends Emitter {
     this.#attended.clear();
     this.here = null;
     this.nearby = new Spoken(this.#hereabouts, this.#people);
-    this.speaking = false;
     this.landError = null;
     this.#wantedLand = null;
-    this.#unsent?.forget();
+    this.writing.forget();
   }
 
   async #move(landId) {
@@ -167,7 +148,7 @@ export class Conversations extends Emitter {
     }
     this.emit('changed');
     if (!this.here) return;
-    this.#restore(this.here);
+    this.writing.restore(this.here);
     this.load(this.here);
   }
 
@@ -204,7 +185,6 @@ export class Conversations extends Emitter {
       this.emit('changed');
     });
     chat.on('location_updated', () => this.#placed());
-    chat.on('outgoing', (message) => this.#unsent.keep(message));
     chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
     chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
     // Unasked: the land's owner took one off the guest list. Who walks out is not `here` any more.
@@ -244,7 +224,7 @@ export class Conversations extends Emitter {
   #synced(sessions) {
     const own = sessions.filter(({ kind }) => kind !== 'land');
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
-    for (const { id } of own) this.#restore(this.#byId.get(id));
+    for (const { id } of own) this.writing.restore(this.#byId.get(id));
     this.#order(own);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
     this.emit('changed');
@@ -253,14 +233,8 @@ export class Conversations extends Emitter {
   #placed() {
     if (this.nearby.ready) return;
     this.nearby.ready = true;
-    this.#restore(this.nearby);
+    this.writing.restore(this.nearby);
     this.emit('changed');
-  }
-
-  /** Sends what the page before this one did not get sent. */
-  #restore(conversation) {
-    const left = this.#unsent.take(conversation === this.nearby ? null : conversation.id);
-    for (const message of left) this.#hereabouts.chat.restore(message);
   }
 
   /**
@@ -329,7 +303,8 @@ export class Conversations extends Emitter {
       const { api, user } = this.#hereabouts;
       const marks = new ReadMarks(user.id);
       this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, marks, id, kind }));
-      Object.assign(this.#byId.get(id), { turn: ++this.#turn, draft: this.#unsent.draft(id) });
+      this.#byId.get(id).turn = ++this.#turn;
+      this.writing.takeUp(this.#byId.get(id));
     }
     return this.#byId.get(id);
   }

@@ -47,7 +47,7 @@ function Writing({ conversation }) {
 
   function write(value) {
     setText(value);
-    app.conversations.draft(conversation, value);
+    app.conversations.writing.draft(conversation, value);
     if (!isNearby) chat.typing(conversation.id, value.trim() !== '');
   }
 
@@ -60,7 +60,7 @@ function Writing({ conversation }) {
   function send(event) {
     event?.preventDefault();
     if (!maySend) return;
-    app.conversations.send(conversation, text.trim());
+    app.conversations.writing.send(conversation, text.trim());
     write('');
     input.current.focus();
   }
