@@ -174,3 +174,24 @@ async def test_nothing_that_is_said_aloud_does_anything_to_a_page(server: Server
             await in_order(ann)
         await expect(ann.page.locator("mark").first).to_be_visible()
         await ann.shot("hostile-aloud")
+
+
+@pytest.mark.gen_test(timeout=240)
+async def test_a_past_that_does_not_come_is_asked_for_again(server: Server, browse) -> None:
+    """The panel says that it could not be read; it is there when asked once more, and what is said meanwhile shows."""
+    async with browse(server) as browser:
+        _, bob = await bystander(server, "bob", 1, 1)
+        ann = await arrived(browser, "ann", 0, 0)
+        await bob.ask("speech_ack", type="say", content="before")
+        await ann.page.route("**/chat/speech?*", lambda route: route.abort())
+        await ann.page.reload()
+        again = ann.page.get_by_role("button", name="Try again")
+        await expect(again).to_be_visible()
+        await bob.ask("speech_ack", type="say", content="meanwhile")
+        await expect(ann.find("message")).to_have_count(1)
+        await ann.page.unroute("**/chat/speech?*")
+        await again.click()
+        await expect(ann.find("message")).to_have_count(2)
+        assert await texts(ann) == ["before", "meanwhile"]
+        await expect(again).to_have_count(0)
+        forgive(ann)

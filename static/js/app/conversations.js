@@ -54,6 +54,11 @@ export class Conversations extends Emitter {
     await this.#loading(conversation, () => conversation.load());
   }
 
+  /** Once more what did not come. */
+  async loadAgain(conversation) {
+    await (conversation.loaded ? this.loadOlder(conversation) : this.load(conversation));
+  }
+
   async loadOlder(conversation) {
     await this.#loading(conversation, () => conversation.loadOlder());
   }
@@ -226,6 +231,7 @@ export class Conversations extends Emitter {
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
     for (const { id } of own) this.writing.restore(this.#byId.get(id));
     this.#order(own);
+    for (const conversation of [this.nearby, ...this.#byId.values()]) if (conversation.error) this.loadAgain(conversation);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
     this.emit('changed');
   }

@@ -101,10 +101,9 @@ export function MessageList({ conversation, found }) {
 function Top({ conversation, rows }) {
   const app = useApp();
   if (conversation.error) {
-    const again = () => (conversation.loaded ? app.conversations.loadOlder(conversation) : app.conversations.load(conversation));
     return html`
       <p class="log-top" role="alert">${inWords(conversation.error)}
-        ${' '}<button type="button" class="link" onClick=${again}>Try again</button></p>`;
+        ${' '}<button type="button" class="link" onClick=${() => app.conversations.loadAgain(conversation)}>Try again</button></p>`;
   }
   if (!conversation.loaded) return html`<div class="skeletons" aria-label="Loading"><i></i><i></i><i></i><i></i></div>`;
   if (conversation.loading && conversation.hasOlder) return html`<p class="log-top">Loading older messages…</p>`;
