@@ -40,7 +40,9 @@ export function MessageList({ conversation, found }) {
   const looksAt = found?.current ?? null;
   useLayoutEffect(() => {
     if (looksAt === null) return;
-    scroller.current.querySelector('.message.current').scrollIntoView({ block: 'center' });
+    const { current: element } = scroller;
+    const row = element.querySelector('.message.current');
+    element.scrollTop = row.offsetTop - (element.clientHeight - row.offsetHeight) / 2;
     notice();
   }, [looksAt]);
 
