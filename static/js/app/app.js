@@ -4,7 +4,9 @@
 import { Emitter, Hereabouts } from '../client/index.js';
 import { Conversations } from './conversations.js';
 import { Lands } from './lands.js';
+import { Notifier } from './notifier.js';
 import { People } from './people.js';
+import { NEARBY } from './spoken.js';
 import { callEnding, deviceTrouble, inWords } from './words.js';
 import { World } from './world.js';
 
@@ -52,6 +54,7 @@ export class App extends Emitter {
     this.awaySince = null;
     this.wasConnected = false;
     this.#listen();
+    this.notifier = new Notifier(this); // after the listeners that learn who somebody is
   }
 
   /** Takes up an earlier login, if there is one. */
@@ -73,9 +76,21 @@ export class App extends Emitter {
     this.emit('changed');
   }
 
-  /** @returns {import('./conversation.js').Conversation|null} the one in the chat panel */
+  /**
+   * The one in the chat panel: where one stands that is the land's, and nearby on nobody's land and where one may not join.
+   * @returns {import('./conversation.js').Conversation|import('./spoken.js').Spoken|null} null while it is not known
+   */
   get conversation() {
-    return this.openRoom === HERE ? this.conversations.here : this.conversations.get(this.openRoom) ?? null;
+    const { here, nearby } = this.conversations;
+    if (this.openRoom !== HERE) return this.conversations.get(this.openRoom) ?? null;
+    const entering = this.world.landId !== null && !this.keptOut;
+    return here ?? (nearby.ready && !entering ? nearby : null);
+  }
+
+  /** Whether the land underfoot is not one's to join. */
+  get keptOut() {
+    const { landError } = this.conversations;
+    return landError !== null && landError.landId === this.world.landId;
   }
 
   open(roomId) {
@@ -142,7 +157,11 @@ export class App extends Emitter {
     });
     for (const type of ['incoming', 'resumed']) signal.on(type, ({ remoteUser }) => this.people.learn(remoteUser));
     signal.on('trouble', (trouble) => this.notice(deviceTrouble(trouble), trouble.error ? 'error' : 'info'));
-    this.world.on('land', (landId) => this.conversations.moveTo(landId));
+    this.world.on('land', (landId) => {
+      // What is being said aloud does not become a message to a land for a step.
+      if (this.openRoom === HERE && !this.conversations.here && this.conversations.writing.speaking) this.openRoom = NEARBY;
+      this.conversations.moveTo(landId);
+    });
     // A room that could not be entered, or closed, is tried again when next stepped on.
     this.conversations.on('lost', () => { if (!this.conversations.landError) this.world.landId = null; });
     this.conversations.on('message', ({ conversation, message }) => {
@@ -174,6 +193,7 @@ export class App extends Emitter {
   #signedOut(reason) {
     Object.assign(this, { awaySince: null, wasConnected: false });
     this.world.stop();
+    this.notifier.clear();
     for (const model of [this.people, this.lands, this.conversations]) model.reset();
     this.set({ phase: 'signed_out', signedOutReason: reason, dialog: null, menu: null, claiming: false });
   }

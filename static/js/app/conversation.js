@@ -1,9 +1,9 @@
 // One room as the page shows it: its messages in order, those still on their
-// way, how far history is loaded, who types, and how far everybody has read.
+// way, who types, and how far everybody has read.
 
+import { History } from './history.js';
 import { legible } from './names.js';
 
-const PAGE = 50;
 const TYPING_MS = 6_000; // a little over two of the server's reminders
 const GROUP_NAMES = 3;
 
@@ -12,7 +12,7 @@ const GROUP_NAMES = 3;
  * @property {string} key  the same before and after the server's acknowledgement
  * @property {'sending'|'sent'|'failed'|'deleted'} state
  */
-export class Conversation {
+export class Conversation extends History {
   #api;
   #people;
   #selfId;
@@ -24,6 +24,7 @@ export class Conversation {
 
   /** @param {{marks: import('./read-marks.js').ReadMarks, kind: 'land'|'private'|'group'}} of */
   constructor({ api, people, selfId, marks, id, kind }) {
+    super();
     this.#api = api;
     this.#people = people;
     this.#selfId = selfId;
@@ -36,14 +37,10 @@ export class Conversation {
     this.readSeq = 0;
     this.lastMessage = null;
     this.turn = 0; // where it stands in the list: the highest first
-    this.loaded = false;
-    this.loading = false;
-    this.error = null;
     this.present = new Map(); // user_id → username, of a land
     this.presentCount = 0;
     this.typing = new Map(); // user_id → timer
     this.readBy = kind === 'land' ? new Map() : marks.of(id); // user_id → seq
-    this.nextBefore = undefined;
     this.draft = '';
   }
 
@@ -97,29 +94,16 @@ export class Conversation {
     return this.#watchedFrom !== null && seq >= this.#watchedFrom ? 'unread' : 'unknown';
   }
 
-  get hasOlder() {
-    return this.nextBefore !== undefined;
-  }
-
   /** @returns {Row[]} oldest first, those on their way last */
   get rows() {
     const sent = [...this.#bySeq.values()].sort((a, b) => a.seq - b.seq);
     return [...sent, ...this.#pending.values()];
   }
 
-  /** Loads the newest page; again to see what was deleted of it. */
-  async load() {
-    await this.#fetch({ limit: PAGE }, ({ next_before: nextBefore }) => {
-      if (!this.loaded) this.nextBefore = nextBefore;
-      this.loaded = true;
-    });
-  }
-
-  async loadOlder() {
-    if (!this.hasOlder) return;
-    await this.#fetch({ limit: PAGE, before: this.nextBefore }, ({ next_before: nextBefore }) => {
-      this.nextBefore = nextBefore;
-    });
+  async readPage(page) {
+    const answer = await this.#api.messages(this.id, page);
+    for (const message of answer.messages) this.#put(message);
+    return answer.next_before;
   }
 
   /** A message of the server's, live or from history. */
@@ -202,20 +186,5 @@ export class Conversation {
     if (message.sender_id) this.#people.learn({ id: message.sender_id, username: message.sender_username });
     this.#wrote(message);
     this.#bySeq.set(message.seq, { ...known, ...message, key, state });
-  }
-
-  async #fetch(page, done) {
-    if (this.loading) return;
-    this.loading = true;
-    this.error = null;
-    try {
-      const answer = await this.#api.messages(this.id, page);
-      for (const message of answer.messages) this.#put(message);
-      done(answer);
-    } catch (error) {
-      this.error = error;
-    } finally {
-      this.loading = false;
-    }
   }
 }

@@ -1,9 +1,11 @@
-// All the rooms of the user: private and group sessions, and the land underfoot.
-// Turns the chat socket's events into Conversation objects and tells `changed`.
+// All the conversations of the user: private and group sessions, the land underfoot, and what is
+// said aloud nearby. Turns the chat socket's events into their objects and tells `changed`.
 
 import { Emitter } from '../client/index.js';
 import { Conversation } from './conversation.js';
 import { ReadMarks } from './read-marks.js';
+import { NEARBY, Spoken } from './spoken.js';
+import { Writing } from './writing.js';
 
 const MOST_ATTENDED = 50; // sessions whose presence is followed, the latest
 
@@ -22,8 +24,13 @@ export class Conversations extends Emitter {
     this.#people = people;
     /** @type {Conversation|null} the land that the user stands in, once joined */
     this.here = null;
+    /** What is said aloud where one stands. */
+    this.nearby = new Spoken(hereabouts, people);
     /** Why the land underfoot could not be joined. */
     this.landError = null;
+    /** What the user writes in them. */
+    this.writing = new Writing(hereabouts);
+    hereabouts.auth.on('signed_in', () => this.writing.takeUp(this.nearby));
     this.#listen(hereabouts.chat);
   }
 
@@ -35,16 +42,21 @@ export class Conversations extends Emitter {
   }
 
   get unread() {
-    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0);
+    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0) + this.nearby.unread;
   }
 
   get(roomId) {
-    return this.#byId.get(roomId);
+    return roomId === NEARBY ? this.nearby : this.#byId.get(roomId);
   }
 
   /** Loads the newest messages of a conversation, if they are not there yet. */
   async load(conversation) {
     await this.#loading(conversation, () => conversation.load());
+  }
+
+  /** Once more what did not come. */
+  async loadAgain(conversation) {
+    await (conversation.loaded ? this.loadOlder(conversation) : this.load(conversation));
   }
 
   async loadOlder(conversation) {
@@ -75,7 +87,7 @@ export class Conversations extends Emitter {
   }
 
   discard(conversation, clientId) {
-    this.#hereabouts.chat.discard(clientId);
+    this.writing.discard(clientId);
     conversation.discard(clientId);
     this.emit('changed');
   }
@@ -83,6 +95,11 @@ export class Conversations extends Emitter {
   /** Marks everything in a conversation as read, here and at the server. */
   async markRead(conversation) {
     if (!conversation.unread) return;
+    if (conversation === this.nearby) {
+      conversation.unread = 0;
+      this.emit('changed');
+      return;
+    }
     const seq = conversation.lastSeq;
     conversation.readSeq = seq;
     this.emit('changed');
@@ -110,8 +127,10 @@ export class Conversations extends Emitter {
     this.#byId.clear();
     this.#attended.clear();
     this.here = null;
+    this.nearby = new Spoken(this.#hereabouts, this.#people);
     this.landError = null;
     this.#wantedLand = null;
+    this.writing.forget();
   }
 
   async #move(landId) {
@@ -133,7 +152,9 @@ export class Conversations extends Emitter {
       this.emit('lost');
     }
     this.emit('changed');
-    if (this.here) this.load(this.here);
+    if (!this.here) return;
+    this.writing.restore(this.here);
+    this.load(this.here);
   }
 
   #enter({ room_id: id, members, member_count: count, last_seq: lastSeq }) {
@@ -152,7 +173,7 @@ export class Conversations extends Emitter {
 
   #listen(chat) {
     const inRoom = (type, handle) => chat.on(type, (frame) => {
-      const conversation = this.#byId.get(frame.room_id);
+      const conversation = this.get(frame.room_id ?? NEARBY);
       if (!conversation) return;
       handle(conversation, frame);
       this.emit('changed');
@@ -164,6 +185,11 @@ export class Conversations extends Emitter {
     });
     chat.on('session_created', ({ session }) => this.#take(session));
     chat.on('message', (message) => this.#message(message));
+    chat.on('speech', (speech) => {
+      this.nearby.receive(speech);
+      this.emit('changed');
+    });
+    chat.on('location_updated', () => this.#placed());
     chat.on('room_lost', ({ room_id: roomId }) => this.#drop(roomId));
     chat.on('room_closed', ({ room_id: roomId }) => this.#drop(roomId));
     // Unasked: the land's owner took one off the guest list. Who walks out is not `here` any more.
@@ -203,8 +229,17 @@ export class Conversations extends Emitter {
   #synced(sessions) {
     const own = sessions.filter(({ kind }) => kind !== 'land');
     for (const session of own) this.#conversation(session.id, session.kind).update(session);
+    for (const { id } of own) this.writing.restore(this.#byId.get(id));
     this.#order(own);
+    for (const conversation of [this.nearby, ...this.#byId.values()]) if (conversation.error) this.loadAgain(conversation);
     for (const session of own.slice(0, MOST_ATTENDED)) this.#attend(session.id);
+    this.emit('changed');
+  }
+
+  #placed() {
+    if (this.nearby.ready) return;
+    this.nearby.ready = true;
+    this.writing.restore(this.nearby);
     this.emit('changed');
   }
 
@@ -275,6 +310,7 @@ export class Conversations extends Emitter {
       const marks = new ReadMarks(user.id);
       this.#byId.set(id, new Conversation({ api, people: this.#people, selfId: user.id, marks, id, kind }));
       this.#byId.get(id).turn = ++this.#turn;
+      this.writing.takeUp(this.#byId.get(id));
     }
     return this.#byId.get(id);
   }

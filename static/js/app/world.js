@@ -33,6 +33,7 @@ export class World extends Emitter {
   #tellAt = 0; // not before this, of performance.now()
   #entering = false; // between two worlds: what comes until the snapshot is of the former
   #hears = false;
+  #moved = false; // at the last step
   #listsAt = 0;
   #listsTimer = null;
 
@@ -128,6 +129,9 @@ export class World extends Emitter {
       moves ||= until < now + WORDS_FADE_MS;
     }
     if (now >= this.#tellAt) this.#keepTold(now);
+    // And once more where all have come to stand: lists say how far off they are, and who hears.
+    if (moves || this.#moved) this.#listsChanged();
+    this.#moved = moves;
     return moves;
   }
 

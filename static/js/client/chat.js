@@ -150,6 +150,15 @@ export class ChatSocket extends ReconnectingSocket {
     return this.#outbox.send(null, content);
   }
 
+  /**
+   * Takes up what was not sent when another page ended, one of those that `outgoing` told of as `sending` or `failed`.
+   * Its room has to be the caller's to write in by now, a land joined. Told of again by `outgoing`.
+   * @param {import('./outbox.js').OutgoingMessage} message
+   */
+  restore(message) {
+    this.#outbox.restore(message);
+  }
+
   /** Sends a failed message once more. */
   retry(clientId) {
     this.#outbox.retry(clientId);

@@ -61,6 +61,22 @@ export class Outbox {
     return message;
   }
 
+  /**
+   * Takes up what another page did not get sent, under its `client_id`: what was on its way goes out again, what had
+   * failed can be retried.
+   * @param {OutgoingMessage} message  as it was told; of its `error` `code` and `message` are enough
+   */
+  restore({ client_id, room_id, content, created_at, state, error }) {
+    const known = error && new HereaboutsError(error.code, error.message);
+    const message = { client_id, room_id, content, created_at, state, error: known };
+    if (state === 'failed') {
+      this.#failed.set(client_id, message);
+      this.#changed(message);
+    } else {
+      this.#enqueue(message);
+    }
+  }
+
   /** Sends a failed message once more, behind those of its room that wait already. */
   retry(clientId) {
     const message = this.#failed.get(clientId);

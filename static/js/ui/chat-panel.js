@@ -1,50 +1,66 @@
 // The right side: the open conversation, from its heading to the line that is
-// being written; or, on open ground, where to go to find one.
+// being written. Where one stands that is the land's, or what is said nearby.
 
 import { HERE, OPENING } from '../app/app.js';
-import { steps, together } from '../app/words.js';
+import { together } from '../app/words.js';
 import { Composer } from './composer.js';
 import { html, useApp } from './html.js';
 import { MessageList } from './message-list.js';
+import { EarshotLine, inEarshot, KeptOut, ScopeSwitch } from './nearby.js';
 import { Avatar, Empty, IconButton } from './parts.js';
-
-const NEAREST_LANDS = 4;
+import { SearchBar, useSearch } from './search-bar.js';
 
 export function ChatPanel() {
   const app = useApp();
   const { conversation } = app;
-  if (!conversation) {
-    const Instead = { [HERE]: OpenGround, [OPENING]: Opening }[app.openRoom] ?? Gone;
-    return html`<section class="chat" aria-label="Chat"><${Instead} /></section>`;
-  }
+  const Instead = [HERE, OPENING].includes(app.openRoom) ? Opening : Gone;
   return html`
     <section class="chat" aria-label="Chat">
-      <${ChatHead} conversation=${conversation} />
-      <${MessageList} key=${conversation.id} conversation=${conversation} />
-      <${TypingLine} conversation=${conversation} />
-      <${Composer} key="write-${conversation.id}" conversation=${conversation} />
+      ${conversation ? html`<${Talk} key=${conversation.id} conversation=${conversation} />` : html`<${Instead} />`}
     </section>`;
 }
 
-function ChatHead({ conversation }) {
+function Talk({ conversation }) {
+  const app = useApp();
+  const search = useSearch(conversation.rows);
+  const isNearby = conversation.kind === 'nearby';
+  return html`
+    <${ChatHead} conversation=${conversation} search=${search} />
+    ${(isNearby || conversation.kind === 'land') && html`<${ScopeSwitch} conversation=${conversation} />`}
+    ${isNearby && app.keptOut && html`<${KeptOut} />`}
+    ${search.found && html`<${SearchBar} conversation=${conversation} search=${search} />`}
+    <${MessageList} conversation=${conversation} found=${search.found} />
+    ${isNearby ? html`<${EarshotLine} />` : html`<${TypingLine} conversation=${conversation} />`}
+    <${Composer} conversation=${conversation} />`;
+}
+
+function ChatHead({ conversation, search }) {
   const app = useApp();
   const { kind } = conversation;
-  const back = () => app.set({ openRoom: HERE, tab: 'talks' });
-  if (kind === 'land') {
-    const land = app.lands.byId.get(conversation.id);
+  const searching = html`
+    <${IconButton} icon="search" label="Search this conversation" data-testid="search" aria-expanded=${search.found ? 'true' : 'false'} onClick=${search.open} />`;
+  if (kind === 'land' || kind === 'nearby') {
+    const land = app.lands.byId.get(app.world.landId);
+    const place = app.world.landId === null ? 'Open ground' : land?.title ?? 'This land';
     return html`
       <header class="chat-head">
-        <div class="row-text"><h2>${land?.title ?? 'This land'}</h2><${Present} conversation=${conversation} /></div>
+        <div class="row-text">
+          <h2>${place}</h2>
+          ${kind === 'land' ? html`<${Present} conversation=${conversation} />` : html`<${Near} />`}
+        </div>
+        ${searching}
       </header>`;
   }
+  const back = () => app.set({ openRoom: HERE, tab: 'talks' });
   const person = kind === 'private' ? app.people.get(conversation.others[0]) : null;
   return html`
     <header class="chat-head">
-      <${IconButton} icon="back" label="Back to the land’s chat" onClick=${back} />
+      <${IconButton} icon="back" label="Back to where you stand" onClick=${back} />
       <div class="row-text">
         <h2>${conversation.title}</h2>
         <small>${person ? (person.online ? 'online' : 'offline') : `${conversation.members.length} members`}</small>
       </div>
+      ${searching}
       ${person && html`
         <${IconButton} icon="phone" label="Call ${conversation.title}" onClick=${() => app.call(person, 'audio')} />
         <${IconButton} icon="video" label="Video call with ${conversation.title}" onClick=${() => app.call(person, 'video')} />`}
@@ -55,12 +71,22 @@ function ChatHead({ conversation }) {
 
 function Present({ conversation: { present, presentCount: count } }) {
   const app = useApp();
-  const others = [...present].filter(([id]) => id !== app.hereabouts.user.id);
-  if (!others.length) return html`<small>You are the only one here</small>`;
+  const others = [...present].map(([id]) => id).filter((id) => id !== app.hereabouts.user.id);
+  return html`<${Faces} ids=${others} words=${others.length ? `${count} here` : 'You are the only one here'} />`;
+}
+
+function Near() {
+  const ids = inEarshot(useApp().world).map(({ id }) => id);
+  return html`<${Faces} ids=${ids} words=${ids.length ? `${ids.length} within earshot` : 'Nobody within earshot'} />`;
+}
+
+function Faces({ ids, words }) {
+  const app = useApp();
   return html`
     <div class="present">
-      <span class="faces">${others.slice(0, 4).map(([id]) => html`<${Avatar} key=${id} id=${id} name=${app.people.name(id)} size="small" />`)}</span>
-      <small>${count} here</small>
+      ${ids.length > 0 && html`
+        <span class="faces">${ids.slice(0, 4).map((id) => html`<${Avatar} key=${id} id=${id} name=${app.people.name(id)} size="small" />`)}</span>`}
+      <small>${words}</small>
     </div>`;
 }
 
@@ -71,40 +97,6 @@ function TypingLine({ conversation }) {
     <p class="typing" aria-live="polite" data-testid="typing">
       ${names.length > 0 && html`<span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>${together(names, 'is typing', 'are typing')}`}
     </p>`;
-}
-
-function OpenGround() {
-  const app = useApp();
-  const { landError } = app.conversations;
-  const { x, y } = app.world.self;
-  const nearest = app.lands.nearest(x, y).slice(0, NEAREST_LANDS);
-  const walk = ({ x: left, y: top, width, height }) => {
-    app.world.walkTo(left + width / 2, top + height / 2);
-    app.set({ tab: 'map' });
-  };
-  if (landError && landError.landId === app.world.landId) {
-    return html`
-      <${Empty} icon="flag" title="This land is by invitation">
-        <p>You may walk through, but its conversation is for those its owner lists.</p>
-      <//>`;
-  }
-  return html`
-    <${Empty} icon="walk" title="You are on open ground">
-      <p>Each land has a conversation of its own. Step into one to join whoever is there${nearest.length ? ':' : '.'}</p>
-      ${nearest.length > 0 && html`
-        <ul class="rows lands-near">
-          ${nearest.map(({ land, distance }) => html`
-            <li key=${land.id}>
-              <button type="button" class="row" onClick=${() => walk(land)}>
-                <span class="row-text"><b>${land.title}</b><small>${app.people.name(land.owner_id)}’s, ${steps(distance)}</small></span>
-                <span class="go">Walk there</span>
-              </button>
-            </li>`)}
-        </ul>`}
-      ${!nearest.length && html`
-        <p>There are no lands around yet. Be the first.</p>
-        <button type="button" class="button" onClick=${() => app.set({ claiming: true, tab: 'map' })}>Claim this spot</button>`}
-    <//>`;
 }
 
 function Opening() {

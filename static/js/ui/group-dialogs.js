@@ -5,7 +5,8 @@ import { Dialog } from './dialog.js';
 import { html, useApp, useState } from './html.js';
 import { Avatar, Field } from './parts.js';
 
-export function NewGroupDialog({ onClose }) {
+/** @param {{picked?: string[], onClose: () => void}} props  `picked`: ids of those who are in it to begin with */
+export function NewGroupDialog({ picked = [], onClose }) {
   const app = useApp();
   const [error, setError] = useState(null);
   async function create(event) {
@@ -27,7 +28,7 @@ export function NewGroupDialog({ onClose }) {
     <${Dialog} title="New group" onClose=${onClose} data-testid="new-group-dialog">
       <form onSubmit=${create} novalidate>
         <${Field} id="group-name" name="name" label="Name" maxlength="64" data-first placeholder="Sunday walkers" error=${error?.name} data-testid="group-name" />
-        <${PickPeople} />
+        <${PickPeople} picked=${picked} />
         <p class="form-error" role="alert">${error?.form}</p>
         <footer>
           <button type="button" class="button quiet" onClick=${onClose}>Cancel</button>
@@ -38,9 +39,9 @@ export function NewGroupDialog({ onClose }) {
 }
 
 /** Everybody one might pick: those around, those online, those one has written with. */
-function PickPeople({ except = [] }) {
+function PickPeople({ picked = [], except = [] }) {
   const app = useApp();
-  const [found, setFound] = useState([]);
+  const [found, setFound] = useState(picked);
   const [unknown, setUnknown] = useState(null);
   const { user } = app.hereabouts;
   const ids = new Set([
@@ -72,7 +73,7 @@ function PickPeople({ except = [] }) {
       <div class="pick-list">
         ${[...ids].map((id) => html`
           <label key=${id} class="row">
-            <input type="checkbox" name="member" value=${id} data-testid="pick" data-username=${app.people.get(id)?.username} />
+            <input type="checkbox" name="member" value=${id} defaultChecked=${picked.includes(id)} data-testid="pick" data-username=${app.people.get(id)?.username} />
             <${Avatar} id=${id} name=${app.people.name(id)} size="small" />
             <span class="row-text"><span>${app.people.name(id)}</span></span>
           </label>`)}

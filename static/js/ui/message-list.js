@@ -6,13 +6,15 @@ import { dayName, inWords, together } from '../app/words.js';
 import { html, useApp, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { Icon } from './icons.js';
 import { MessageRow } from './message-row.js';
+import { NothingSaid } from './nearby.js';
 import { Empty } from './parts.js';
 
 const NEAR_TOP = 240; // pixels
 const NEAR_BOTTOM = 60;
 const SAME_BREATH_MS = 5 * 60_000; // messages closer than this share one name
 
-export function MessageList({ conversation }) {
+/** @param {{conversation: object, found: import('./search-bar.js').Found|null}} props */
+export function MessageList({ conversation, found }) {
   const app = useApp();
   const scroller = useRef(null);
   const place = useRef({ atBottom: true, first: null, bottom: 0 }); // the first row, and where it ended
@@ -35,6 +37,18 @@ export function MessageList({ conversation }) {
     if (lastIsMine) toBottom();
   }, [lastKey]);
 
+  const looksAt = found?.current ?? null;
+  useLayoutEffect(() => {
+    if (looksAt === null) return;
+    const { current: element } = scroller;
+    const row = element.querySelector('.message.current');
+    element.scrollTop = row.offsetTop - (element.clientHeight - row.offsetHeight) / 2;
+    notice();
+  }, [looksAt]);
+
+  useEffect(() => {
+    if (!conversation.loaded) app.conversations.load(conversation);
+  }, []);
   useEffect(() => markSeen(app, conversation, scroller.current, place.current.atBottom));
   useEffect(() => {
     const look = () => markSeen(app, conversation, scroller.current, place.current.atBottom);
@@ -54,10 +68,16 @@ export function MessageList({ conversation }) {
     setAtBottom(true);
   }
 
-  function onScroll() {
+  /** Whether one looks at the newest. */
+  function notice() {
     const { scrollTop, scrollHeight, clientHeight } = scroller.current;
     place.current.atBottom = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
     setAtBottom(place.current.atBottom);
+  }
+
+  function onScroll() {
+    notice();
+    const { scrollTop } = scroller.current;
     if (scrollTop < NEAR_TOP && conversation.hasOlder && !conversation.loading) app.conversations.loadOlder(conversation);
   }
 
@@ -68,7 +88,8 @@ export function MessageList({ conversation }) {
         <${Top} conversation=${conversation} rows=${rows} />
         <ol>${withDays(rows).map((entry) => (entry.day
           ? html`<li key="day-${entry.day}" class="day"><span>${entry.day}</span></li>`
-          : html`<${MessageRow} key=${entry.row.key} conversation=${conversation} ...${entry} />`))}
+          : html`<${MessageRow} key=${entry.row.key} conversation=${conversation} ...${entry}
+              marks=${found?.marks.get(entry.row.key)} current=${entry.row.key === looksAt} />`))}
         </ol>
         <${ReadBy} conversation=${conversation} rows=${rows} />
       </div>
@@ -82,13 +103,13 @@ export function MessageList({ conversation }) {
 function Top({ conversation, rows }) {
   const app = useApp();
   if (conversation.error) {
-    const again = () => (conversation.loaded ? app.conversations.loadOlder(conversation) : app.conversations.load(conversation));
     return html`
       <p class="log-top" role="alert">${inWords(conversation.error)}
-        ${' '}<button type="button" class="link" onClick=${again}>Try again</button></p>`;
+        ${' '}<button type="button" class="link" onClick=${() => app.conversations.loadAgain(conversation)}>Try again</button></p>`;
   }
   if (!conversation.loaded) return html`<div class="skeletons" aria-label="Loading"><i></i><i></i><i></i><i></i></div>`;
   if (conversation.loading && conversation.hasOlder) return html`<p class="log-top">Loading older messages…</p>`;
+  if (!rows.length && conversation.kind === 'nearby') return html`<${NothingSaid} />`;
   if (rows.length) return html`<p class="log-top">${conversation.hasOlder ? '' : 'This is where it began.'}</p>`;
   return html`
     <${Empty} icon="chat" title="Nothing said yet">

@@ -1,5 +1,4 @@
-// Small pieces that several views share: avatars, buttons with an icon, fields,
-// and text from others with its links made safe.
+// Small pieces that several views share: avatars, buttons with an icon, fields.
 
 import { hueOf } from '../app/hues.js';
 import { html } from './html.js';
@@ -61,24 +60,4 @@ export function Empty({ icon, title, children }) {
 
 export function Count({ of, label = 'unread' }) {
   return of > 0 && html`<span class="count" aria-label="${of} ${label}">${of > 99 ? '99+' : of}</span>`;
-}
-
-const LINK = /https?:\/\/[^\s<>"'\p{C}]+/gu; // none with characters inside that cannot be seen
-const TRAILING = /[.,;:!?)\]}’”]+$/;
-
-/**
- * Text as its writer typed it, with web addresses as links. Only http and https
- * become links, and the page that opens learns nothing of this one.
- */
-export function RichText({ text }) {
-  const parts = [];
-  let end = 0;
-  for (const { 0: found, index } of text.matchAll(LINK)) {
-    const address = found.replace(TRAILING, '');
-    parts.push(text.slice(end, index));
-    parts.push(html`<a href=${address} target="_blank" rel="noopener noreferrer nofollow">${address}</a>`);
-    end = index + address.length;
-  }
-  parts.push(text.slice(end));
-  return parts;
 }

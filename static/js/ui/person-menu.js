@@ -1,4 +1,4 @@
-// What one can do with somebody: write, call, walk over, block. Opened from
+// What one can do with somebody: write, make a group, call, walk over, block. Opened from
 // the map and from lists; works with arrow keys, closes with Escape.
 
 import { html, useApp, useLayoutEffect, useRef } from './html.js';
@@ -41,6 +41,7 @@ export function PersonMenu({ person, x, y }) {
 
   const actions = [
     ['write', 'chat', 'Write', () => app.write(person)],
+    ['group', 'people', 'Make a group', () => app.set({ menu: null, dialog: { kind: 'new-group', picked: [person.id] } })],
     ['call-audio', 'phone', 'Call', () => app.call(person, 'audio')],
     ['call-video', 'video', 'Video call', () => app.call(person, 'video')],
     onMap && ['walk-to', 'walk', 'Walk over', () => { app.world.walkTo(onMap.x, onMap.y + 2); close(); }],

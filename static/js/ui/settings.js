@@ -5,6 +5,7 @@ import { DeviceChoice } from './device-choice.js';
 import { Dialog } from './dialog.js';
 import { html, useApp, useEffect, useState } from './html.js';
 import { Icon } from './icons.js';
+import { NotificationSettings } from './notification-settings.js';
 import { Avatar, Field, Switch } from './parts.js';
 
 export function SettingsDialog({ onClose }) {
@@ -18,6 +19,7 @@ export function SettingsDialog({ onClose }) {
       <${Profile} />
       <${Appearance} />
       <${Calls} />
+      <${NotificationSettings} />
       <${Blocked} />
       <${Password} />
       <section>

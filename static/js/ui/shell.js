@@ -38,11 +38,8 @@ export function Shell() {
 
 function Tabs() {
   const app = useApp();
-  const { here, list } = app.conversations;
-  const unread = {
-    chat: app.conversation?.unread ?? 0,
-    talks: list.reduce((sum, conversation) => sum + conversation.unread, 0) + (app.conversation === here ? 0 : here?.unread ?? 0),
-  };
+  const chat = app.conversation?.unread ?? 0;
+  const unread = { chat, talks: app.conversations.unread - chat };
   return html`
     <nav class="tabs" aria-label="Views">
       ${TABS.map(({ id, icon, label }) => html`

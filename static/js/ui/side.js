@@ -3,9 +3,11 @@
 
 import { HERE } from '../app/app.js';
 import { hueOf } from '../app/hues.js';
+import { NEARBY } from '../app/spoken.js';
 import { shortTime } from '../app/words.js';
 import { html, useApp, useTicks } from './html.js';
 import { Icon } from './icons.js';
+import { inEarshot } from './nearby.js';
 import { Avatar, Count, IconButton } from './parts.js';
 import { PeopleList } from './people-list.js';
 
@@ -57,7 +59,7 @@ export function ConnectionState(attributes) {
 
 function Talks() {
   const app = useApp();
-  const { here, list } = app.conversations;
+  const { here, nearby, list } = app.conversations;
   const land = app.lands.byId.get(app.world.landId);
   return html`
     <section class="talks" aria-label="Conversations">
@@ -67,17 +69,11 @@ function Talks() {
           onClick=${() => app.set({ dialog: { kind: 'new-group' } })} />
       </header>
       <ul class="rows" data-testid="conversations">
-        <li>
-          <button type="button" class="row here" aria-current=${app.openRoom === HERE ? 'true' : undefined}
-            data-testid=${here ? 'conversation' : undefined} data-id=${here?.id} onClick=${() => app.open(HERE)}>
-            <span class="avatar place" aria-hidden="true"><${Icon} name=${here ? 'flag' : 'walk'} size=${18} /></span>
-            <span class="row-text">
-              <b>${here ? land?.title ?? 'This land' : 'Open ground'}</b>
-              <small>${here ? presence(here) : 'Nobody’s land'}</small>
-            </span>
-            <${Count} of=${here?.unread ?? 0} />
-          </button>
-        </li>
+        ${app.world.landId !== null && html`
+          <${PlaceRow} room=${HERE} of=${here} icon="flag" title=${land?.title ?? 'This land'} about=${presence(here, app.keptOut)}
+            data-testid=${here ? 'conversation' : undefined} data-id=${here?.id} />`}
+        <${PlaceRow} room=${app.world.landId === null ? HERE : NEARBY} of=${nearby} icon="near" title="Nearby" about=${earshot(app.world)}
+          data-testid="nearby" />
         ${list.map((conversation) => html`<${TalkRow} key=${conversation.id} conversation=${conversation} />`)}
       </ul>
       ${!list.length && html`
@@ -88,7 +84,28 @@ function Talks() {
     </section>`;
 }
 
-function presence({ presentCount: count }) {
+/** Where one stands: its land, or whoever is near. */
+function PlaceRow({ room, of: conversation, icon, title, about, ...rest }) {
+  const app = useApp();
+  const isOpen = conversation !== null && conversation === app.conversation;
+  return html`
+    <li>
+      <button type="button" class="row here" aria-current=${isOpen ? 'true' : undefined} ...${rest} onClick=${() => app.open(room)}>
+        <span class="avatar place" aria-hidden="true"><${Icon} name=${icon} size=${18} /></span>
+        <span class="row-text"><b>${title}</b><small>${about}</small></span>
+        <${Count} of=${conversation?.unread ?? 0} />
+      </button>
+    </li>`;
+}
+
+function earshot(world) {
+  const count = inEarshot(world).length;
+  return count ? `${count} within earshot` : 'Nobody within earshot';
+}
+
+function presence(land, keptOut) {
+  if (!land) return keptOut ? 'By invitation' : 'Stepping in…';
+  const { presentCount: count } = land;
   return count <= 1 ? 'You are here' : `${count} people here`;
 }
 
