@@ -10,6 +10,7 @@ import { Http } from './http.js';
 import { SignalSocket } from './signal.js';
 
 export { Call } from './call.js';
+export { devices } from './devices.js';
 export { Emitter } from './emitter.js';
 export { HereaboutsError } from './errors.js';
 

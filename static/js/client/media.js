@@ -1,5 +1,7 @@
-// The user's microphone and camera, with refusals said in words.
+// The user's microphone, camera and screen, with refusals said in words. The
+// only place that opens them, so that the choice in devices.js holds everywhere.
 
+import { devices } from './devices.js';
 import { HereaboutsError } from './errors.js';
 
 /**
@@ -8,20 +10,52 @@ import { HereaboutsError } from './errors.js';
  * @throws {HereaboutsError} `media`
  */
 export async function openMedia(type) {
-  if (type === 'audio') return open({ audio: true });
+  if (type === 'audio') return open({ audio: chosen('audioinput') });
   try {
-    return await open({ audio: true, video: true });
+    return await open({ audio: chosen('audioinput'), video: chosen('videoinput') });
   } catch (error) {
     // No camera, or one in use elsewhere, should not stand in the way of talking.
     console.info('video call without a camera:', error.message);
-    return open({ audio: true });
+    return open({ audio: chosen('audioinput') });
   }
 }
 
 /** @returns {Promise<MediaStreamTrack>} @throws {HereaboutsError} `media` */
+export async function openMicrophone() {
+  const stream = await open({ audio: chosen('audioinput') });
+  return stream.getAudioTracks()[0];
+}
+
+/** @returns {Promise<MediaStreamTrack>} @throws {HereaboutsError} `media` */
 export async function openCamera() {
-  const stream = await open({ video: true });
+  const stream = await open({ video: chosen('videoinput') });
   return stream.getVideoTracks()[0];
+}
+
+/** Whether this browser can show a screen to others; those of phones cannot. */
+export const canShareScreen = Boolean(navigator.mediaDevices?.getDisplayMedia);
+
+/**
+ * The user picks a screen, a window or a tab.
+ * @returns {Promise<MediaStreamTrack|null>} null where the user has thought better of it
+ * @throws {HereaboutsError} `media`
+ */
+export async function openScreen() {
+  try {
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: false });
+    const [track] = stream.getVideoTracks();
+    track.contentHint = 'detail'; // of letters sharpness counts for more than smoothness
+    return track;
+  } catch (cause) {
+    if (cause.name === 'NotAllowedError') return null;
+    throw new HereaboutsError('media', 'The screen could not be shared', { cause });
+  }
+}
+
+/** Whichever the browser prefers where the chosen device is away. */
+function chosen(kind) {
+  const id = devices.chosen(kind);
+  return id ? { deviceId: { ideal: id } } : true;
 }
 
 async function open(constraints) {
@@ -29,7 +63,9 @@ async function open(constraints) {
     throw new HereaboutsError('media', 'Calls need a secure connection (https)');
   }
   try {
-    return await navigator.mediaDevices.getUserMedia(constraints);
+    const stream = await navigator.mediaDevices.getUserMedia(constraints);
+    devices.refresh(); // their names are told from now on
+    return stream;
   } catch (cause) {
     const device = constraints.video ? (constraints.audio ? 'microphone or camera' : 'camera') : 'microphone';
     const message = cause.name === 'NotAllowedError'
