@@ -41,9 +41,9 @@ const MICROPHONE = {
 export function voiceInWords({ voice, signal, user }) {
   if (voice.error) return ending(voice.error);
   if (voice.state === 'off') return '';
+  if (signal.state !== 'open') return 'Reconnecting…';
   if (voice.state === 'joining') return 'One moment…';
   if (voice.paused) return 'Paused during the call';
-  if (signal.state !== 'open') return 'Reconnecting…';
   if (user.invisible || user.share_location === false) return 'Nobody hears you while you are hidden';
   const hearing = voice.links.filter(({ connected }) => connected).length;
   if (!hearing) return voice.muted ? 'You are muted' : 'Nobody near is listening yet';

@@ -122,6 +122,7 @@ export class Voice extends Emitter {
 
   async #join(means) {
     try {
+      await this.#connected();
       await this.#signal.configuration(); // found out first: whether there is a way at all
       await this.#openMicrophone(means);
       if (this.#means !== means) return;
@@ -133,6 +134,13 @@ export class Voice extends Emitter {
       if (!(error instanceof HereaboutsError)) reportError(error);
       if (this.#means === means) this.#end(error);
     }
+  }
+
+  #connected() {
+    if (this.#signal.state === 'open') return undefined;
+    return new Promise((connected) => {
+      const stop = this.#signal.on('connected', () => connected(stop()));
+    });
   }
 
   #queue(act) {

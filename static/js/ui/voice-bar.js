@@ -21,11 +21,11 @@ export function VoiceBar() {
     return () => document.removeEventListener('keydown', press);
   }, [voice]);
   const silenced = state === 'on' && !voice.audible;
-  const talks = voice.talking.has(app.hereabouts.user.id);
+  const speaks = voice.talking.has(app.hereabouts.user.id);
   return html`
     <section class="voice ${voice.error ? 'failed' : ''}" aria-label="Voice" data-testid="voice" data-state=${state}>
       ${state === 'on'
-        ? html`<${IconButton} icon="mic" struck=${muted} label="${muted ? 'Unmute' : 'Mute'} (M)" class=${talks ? 'talks' : ''} data-testid="voice-mute"
+        ? html`<${IconButton} icon="mic" struck=${muted} label="${muted ? 'Unmute' : 'Mute'} (M)" class=${speaks ? 'speaking' : ''} data-testid="voice-mute"
             aria-pressed=${muted ? 'true' : 'false'} aria-keyshortcuts=${MUTE_KEY} onClick=${() => voice.setMuted(!muted)} />`
         : html`<span class="voice-icon"><${Icon} name="voice" /></span>`}
       <div class="voice-text">
