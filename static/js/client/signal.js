@@ -1,6 +1,6 @@
 // The signaling socket: rings, answers, joins the voice in earshot, and carries
 // what two ends say to each other. Holds the one call that a user may have at a
-// time, and the links of the voice, whose media is the page's business.
+// time, and the links of the voice, whose media is voice.js's business.
 
 import { Call } from './call.js';
 import { HereaboutsError } from './errors.js';
