@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
+from handlers.pages import permissions
 from tests.browser.client import forgive, road
 from tests.browser.conftest import Browser, Visitor
 from tests.browser.test_hidden_address import HARMLESS, Said, hide, with_relay
@@ -23,7 +24,7 @@ from tests.browser.test_map_and_calls import call
 from tests.browser.test_map_world import put
 from tests.harness import Server
 
-SECONDS = 60.0  # several pages share two cores
+SECONDS = 90.0  # several pages share two cores
 NAMES = ("ann", "bob", "cleo", "dan")
 
 # How much has come from each of those who are heard: packets, and the samples that were played of them.
@@ -35,15 +36,18 @@ RECEIVED = """async () => Object.fromEntries(await Promise.all(hereabouts.voice.
 # Whether more has come from each of these since, and of each a sound that is none of a line alone.
 HEARD = f"""async ([ids, before]) => {{
   window.loud ??= new Set();
-  for (const {{ userId, sound }} of hereabouts.voice.links) if (sound?.level > 0.02) window.loud.add(userId);
+  for (let looks = 40; looks; looks -= 1) {{
+    for (const {{ userId, sound }} of hereabouts.voice.links) if (sound?.level > 0.005) window.loud.add(userId);
+    await new Promise((over) => setTimeout(over, 20));
+  }}
   const received = await ({RECEIVED})();
   const more = ids.every((id) => received[id]?.every((amount, index) => amount > (before[id]?.[index] ?? 0)));
   return more && ids.every((id) => window.loud.has(id));
 }}"""
-# How somebody sounds at this moment: as loud as this, and from this side.
+# How somebody sounds at this moment: as loud as this, and from this side, but for what nobody would hear and is not told.
 SOUNDS = """([id, gain, pan]) => {
   const { sound } = hereabouts.voice.linkWith(id) ?? {};
-  return sound && Math.abs(sound.gain - gain) < 0.01 && Math.abs(sound.pan - pan) < 0.01;
+  return sound && Math.abs(sound.gain - gain) < 0.025 && Math.abs(sound.pan - pan) < 0.06;
 }"""
 LINK = "(id) => hereabouts.voice.linkWith(id)?.id ?? null"
 CONNECTED = "(count) => hereabouts.voice.links.filter(({ connected }) => connected).length === count"
@@ -120,8 +124,8 @@ async def test_four_people_in_earshot_hear_each_other_as_they_walk(server: Serve
         first = await ann.page.evaluate(LINK, his)
         for x, gain in ((4, 0.49), (6, 0.25), (9, 0.04)):
             await walk_to(dan, x)
-            await ann.until(SOUNDS, [his, gain, 1])
-            await dan.until(SOUNDS, [await id_of(ann), gain, -1])
+            await ann.until(SOUNDS, [his, gain, 1], SECONDS)
+            await dan.until(SOUNDS, [await id_of(ann), gain, -1], SECONDS)
         assert await ann.page.evaluate(LINK, his) == first
         await walk_to(dan, 14)
         for visitor in (ann, bob, cleo):
@@ -131,7 +135,7 @@ async def test_four_people_in_earshot_hear_each_other_as_they_walk(server: Serve
         await all_hear_each_other(ann, bob, cleo)
 
         await walk_to(dan, -5)
-        await ann.until(SOUNDS, [his, 0.36, -1])
+        await ann.until(SOUNDS, [his, 0.36, -1], SECONDS)
         assert await ann.page.evaluate(LINK, his) != first
         await all_hear_each_other(*everybody)
 
@@ -270,27 +274,21 @@ async def test_another_microphone_takes_the_place_of_the_first(server: Server, b
 
 
 @pytest.mark.gen_test(timeout=300)
-async def test_a_microphone_that_is_refused_is_said_in_words(server: Server, browse) -> None:
+async def test_a_microphone_that_is_refused_is_said_in_words(
+    server: Server, browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The switch is off again and says what to do; allowed, it works."""
-
-    async def without_microphone(route: Route) -> None:
-        """The page as it comes, but that its browser is told to allow no microphone."""
-        response = await route.fetch()
-        await route.fulfill(
-            response=response, headers={**response.headers, "permissions-policy": "microphone=()"}
-        )
-
     async with browse(server) as browser:
         (ann,) = await arrive(browser, (0, 0))
-        address = ann.page.url
-        await ann.page.route(address, without_microphone)
+        # The page's own header tells the browser to allow none: here all microphones are allowed by themselves.
+        monkeypatch.setattr("handlers.pages.Files.permissions", lambda page: permissions())
         await ann.page.reload()
         await ann.find("voice-switch").click()
         await says(ann, "The microphone is not allowed here")
         await expect(ann.find("voice-switch")).not_to_be_checked()
         await ann.shot("voice-refused-desktop")
-        ann.complaints = [text for text in ann.complaints if "microphone is not allowed" not in text]
-        await ann.page.unroute(address)
+        ann.complaints = [text for text in ann.complaints if "Permissions policy violation" not in text]
+        monkeypatch.undo()
         await ann.page.reload()
         await switch_on(ann)
 

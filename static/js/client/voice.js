@@ -122,12 +122,16 @@ export class Voice extends Emitter {
 
   async #join(means) {
     try {
-      await this.#connected();
-      await this.#signal.configuration(); // found out first: whether there is a way at all
-      await this.#openMicrophone(means);
-      if (this.#means !== means) return;
-      await Promise.all([means.mixer.useSpeaker(devices.chosen('audiooutput')), this.#signal.joinVoice()]);
-      if (this.#means !== means) return;
+      for (const step of [
+        () => this.#connected(),
+        () => this.#signal.configuration(), // before the microphone: whether there is a way at all
+        () => this.#openMicrophone(means),
+        () => means.mixer.useSpeaker(devices.chosen('audiooutput')),
+        () => this.#signal.joinVoice(),
+      ]) {
+        await step();
+        if (this.#means !== means) return;
+      }
       this.#listening = setInterval(() => this.#listen(), LISTEN_MS);
       this.#setState('on');
     } catch (error) {
