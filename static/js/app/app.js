@@ -7,6 +7,7 @@ import { Lands } from './lands.js';
 import { Notifier } from './notifier.js';
 import { People } from './people.js';
 import { NEARBY } from './spoken.js';
+import { markTalking } from './voice-in-earshot.js';
 import { callEnding, deviceTrouble, inWords } from './words.js';
 import { World } from './world.js';
 
@@ -143,9 +144,11 @@ export class App extends Emitter {
   }
 
   #listen() {
-    const { auth, chat, signal } = this.hereabouts;
+    const { auth, chat, signal, voice } = this.hereabouts;
     const changed = () => this.emit('changed');
     for (const model of [this.people, this.lands, this.world, this.conversations]) model.on('changed', changed);
+    voice.on('change', changed);
+    markTalking(voice, this.world);
     auth.on('signed_in', () => this.#signedIn());
     auth.on('signed_out', ({ reason }) => this.#signedOut(reason));
     chat.on('state', ({ state }) => this.#connectionChanged(state));

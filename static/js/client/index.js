@@ -1,13 +1,15 @@
 // The Hereabouts client library: one object for one person at one server.
 //
 // It holds no page and no view. `auth` is who is signed in, `api` the REST
-// calls, `chat` and `signal` the two sockets. See README.md beside this file.
+// calls, `chat` and `signal` the two sockets, `voice` the voice in earshot. See README.md
+// beside this file.
 
 import { Api } from './api.js';
 import { Auth } from './auth.js';
 import { ChatSocket } from './chat.js';
 import { Http } from './http.js';
 import { SignalSocket } from './signal.js';
+import { Voice } from './voice.js';
 
 export { Call } from './call.js';
 export { devices } from './devices.js';
@@ -28,6 +30,7 @@ export class Hereabouts {
     this.api = new Api(http, this.auth);
     this.chat = new ChatSocket(`${sockets}/ws/connect`, this.auth, this.api);
     this.signal = new SignalSocket(`${sockets}/webrtc/signal`, this.auth, this.api);
+    this.voice = new Voice(this.signal, this.auth);
     this.auth.on('signed_in', () => this.#open());
     this.auth.on('signed_out', () => this.#close());
   }

@@ -1,6 +1,6 @@
 // The signaling socket: rings, answers, joins the voice in earshot, and carries
 // what two ends say to each other. Holds the one call that a user may have at a
-// time, and the links of the voice, whose media is the page's business.
+// time, and the links of the voice, whose media is voice.js's business.
 
 import { Call } from './call.js';
 import { HereaboutsError } from './errors.js';
@@ -36,8 +36,8 @@ export class SignalSocket extends ReconnectingSocket {
     /** @type {Call|null} */
     this.call = null;
     /**
-     * Whether calls go by way of the server's relay (TURN) alone: the other side then learns the relay's address
-     * in place of one's own. For the calls that begin from then on.
+     * Whether calls and voice go by way of the server's relay (TURN) alone: the other side then learns the relay's
+     * address in place of one's own. For the calls and the links of the voice that begin from then on.
      */
     this.relayOnly = false;
     /** @type {Map<string, {user_id: string, call_id: string, initiator: boolean}>|null} the links by `call_id`; null where voice is not joined */
@@ -109,10 +109,10 @@ export class SignalSocket extends ReconnectingSocket {
     }
   }
 
-  /** Tells the others; to send no sound is the page's part. */
+  /** Tells the others, if need be with the next connection; to send no sound is the page's part. */
   async muteVoice(muted) {
-    await this.request('voice_mute', { muted });
     this.#muted = muted;
+    await this.request('voice_mute', { muted });
   }
 
   deliver(frame) {
@@ -139,7 +139,7 @@ export class SignalSocket extends ReconnectingSocket {
     if (!this.voice || this.#begins) return;
     try {
       await this.request('voice_join');
-      if (this.#muted) await this.request('voice_mute', { muted: true }); // forgotten of one who was away too long
+      await this.request('voice_mute', { muted: this.#muted }); // forgotten of one who was away too long, or changed since
     } catch (error) {
       console.info('the voice is not joined again, until the next connection:', error.message);
     }
@@ -182,7 +182,7 @@ export class SignalSocket extends ReconnectingSocket {
 
   #hold(description) {
     const { relayOnly = this.relayOnly } = description;
-    const call = new Call(this, () => this.#configuration(relayOnly), { ...description, relayOnly, selfId: this.#selfId });
+    const call = new Call(this, () => this.configuration(relayOnly), { ...description, relayOnly, selfId: this.#selfId });
     this.call = call;
     call.on('change', () => {
       if (this.call !== call) return;
@@ -194,8 +194,8 @@ export class SignalSocket extends ReconnectingSocket {
     return call;
   }
 
-  /** @returns {Promise<RTCConfiguration>} @throws {HereaboutsError} `no_relay` */
-  async #configuration(relayOnly) {
+  /** @returns {Promise<RTCConfiguration>} of a connection with somebody @throws {HereaboutsError} `no_relay` */
+  async configuration(relayOnly = this.relayOnly) {
     const { ice_servers: iceServers } = await this.#api.iceServers();
     if (!relayOnly) return { iceServers };
     // Found out before anything rings: with this policy and no relay, the two would look for each other in vain.

@@ -108,7 +108,7 @@ export function attachKeys(hands, options) {
 }
 
 /** Typing is not walking; neither is moving about in a menu, a log or a dialog. */
-function hasOwnUseForKeys(target) {
+export function hasOwnUseForKeys(target) {
   return target.closest?.('input, textarea, select, dialog, [role="menu"], [role="log"], [role="tablist"]') !== null;
 }
 

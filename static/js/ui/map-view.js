@@ -8,9 +8,10 @@ import { Icon } from './icons.js';
 import { loadMap } from './load-map.js';
 import { Minimap } from './minimap.js';
 import { IconButton } from './parts.js';
+import { VoiceBar } from './voice-bar.js';
 
 const ZOOM_STEP = 1.35;
-const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .lost, .stage > .minimap, .shell > .call-panel';
+const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .voice, .stage > .lost, .stage > .minimap, .shell > .call-panel';
 const RESTARTING = 1012; // close code
 const NEAR_TOP = 90; // pixels: what begins above is at the top
 
@@ -61,6 +62,7 @@ export function MapView() {
         <${IconButton} icon="minus" label="Zoom out" onClick=${() => map?.camera.zoom(1 / ZOOM_STEP)} />
         <${IconButton} icon="target" label="Back to me" onClick=${() => map?.recentre()} />
       </div>
+      <${VoiceBar} />
       ${app.claiming ? html`<${ClaimBar} />` : html`
         <button type="button" class="button floating claim" data-testid="claim-land" onClick=${() => app.set({ claiming: true, tab: 'map' })}>
           <${Icon} name="flag" size=${18} />Claim land

@@ -6,6 +6,7 @@ import { inWords, steps } from '../app/words.js';
 import { html, useApp, useState } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar } from './parts.js';
+import { VoiceMark } from './voice-mark.js';
 
 const MOST_ROWS = 60; // of those near: nobody reads on, and each walks up and down the list
 
@@ -47,6 +48,7 @@ export function PersonRow({ person }) {
       <button type="button" class="row" data-testid="person" data-username=${username} aria-haspopup="menu" onClick=${openMenu}>
         <${Avatar} id=${person.id} name=${name} online=${person.distance !== undefined || person.online} />
         <span class="row-text"><b>${name}</b><small>${where}</small></span>
+        <${VoiceMark} userId=${person.id} />
       </button>
     </li>`;
 }

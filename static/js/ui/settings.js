@@ -82,10 +82,10 @@ function Calls() {
     <section>
       <h3>Calls</h3>
       <${DeviceChoice} />
-      <${Switch} id="hide-address" label="Hide my address" hint="Calls go through a relay: those you talk to do not learn your IP address. From the next call on, in this browser"
+      <${Switch} id="hide-address" label="Hide my address" hint="Calls and voice go through a relay: those you talk to do not learn your IP address. From the next one on, in this browser"
         checked=${signal.relayOnly} onChange=${({ target }) => app.hideAddress(target.checked)} />
       ${signal.relayOnly && relay === false && html`
-        <p class="warning" role="status" data-testid="no-relay">This server has no relay (TURN). While your address is hidden, you can neither call nor answer.</p>`}
+        <p class="warning" role="status" data-testid="no-relay">This server has no relay (TURN). While your address is hidden, you can neither call nor answer, nor talk to those near.</p>`}
     </section>`;
 }
 
