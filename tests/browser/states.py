@@ -290,6 +290,10 @@ async def other_pages(server: Server, browser: Browser, size: str) -> States:
     await expect(ann.page.locator(".opblock").first).to_be_visible()
     yield "api", ann
 
+    await ann.page.goto(f"{origin}/no-such-page")
+    await expect(ann.page.get_by_role("link", name="To the map")).to_be_visible()
+    ann.complaints = [text for text in ann.complaints if "no-such-page" not in text]
+    yield "not-found", ann
     await ann.page.goto(f"{origin}/static/examples/campfire.html")
     await expect(ann.page.get_by_label("Your name")).to_be_focused()
     yield "example-arriving", ann

@@ -25,6 +25,13 @@ TWO_FRAMES = "() => new Promise((drawn) => requestAnimationFrame(() => requestAn
 # How much wider what is shown is than the window that shows it.
 TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
 
+# What a finger has to hit and is smaller than 44 pixels; in lines of text as small as the text is.
+SMALL = """() => [...document.querySelectorAll('button:not(.link), input:not([type=checkbox]), textarea, summary')]
+  .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('.message, .docs'))
+  .map((element) => [element, (element.closest('.composer') ?? element).getBoundingClientRect()])
+  .filter(([, { width, height }]) => width < 44 || height < 44)
+  .map(([element, { width, height }]) => `${element.outerHTML.slice(0, 90)} is ${width} × ${height}`)"""
+
 
 async def look(visitor: Visitor, name: str, size: str) -> list[str]:
     """Keeps two pictures of the page as it is, and says what is wrong with it."""
@@ -34,6 +41,8 @@ async def look(visitor: Visitor, name: str, size: str) -> list[str]:
         await visitor.page.evaluate(TWO_FRAMES)
         await visitor.shot(f"states/{size}-{scheme}-{name}")
         wrong += [f"{name}, {size}, {scheme}: {violation}" for violation in await axe.found(visitor.page)]
+    if size == "phone":
+        wrong += [f"{name}: {small}" for small in await visitor.page.evaluate(SMALL)]
     if (pixels := await visitor.page.evaluate(TOO_WIDE)) > 0:
         wrong.append(f"{name}, {size}: {pixels} pixels wider than the window")
     return wrong

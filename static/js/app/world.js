@@ -55,6 +55,7 @@ export class World extends Emitter {
     this.speech = new Map();
     /** Ids of those whose voice is heard now; whoever plays voices fills it. */
     this.talking = new Set();
+    this.hasWalked = false; // on this page
     this.target = null; // where a click sent the avatar
     this.direction = { x: 0, y: 0 }; // held keys
     /** The land underfoot by the server's word, which decides the room. */
@@ -160,6 +161,7 @@ export class World extends Emitter {
     }
     const length = Math.hypot(dx, dy);
     self.moving = length > 0;
+    this.hasWalked ||= self.moving;
     if (!self.moving) {
       this.target = null;
       return;

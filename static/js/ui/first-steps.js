@@ -1,10 +1,11 @@
 // For whoever has just come: who is there to be spoken to, and how one walks. Each goes once it was done, for good.
 
 import { EARSHOT } from '../app/world.js';
-import { html, useApp, useEffect, useState } from './html.js';
+import { html, useApp, useEffect, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
 import { Avatar } from './parts.js';
 
+const LOOK_MS = 300;
 const DONE_KEY = 'hereabouts.first_steps'; // of this browser
 
 export function FirstSteps() {
@@ -16,7 +17,8 @@ export function FirstSteps() {
     setDone([...done, step]);
   };
   useEffect(() => app.hereabouts.chat.on('outgoing', () => tick('talked')), [done]);
-  useEffect(() => { if (app.world.self.moving) tick('walked'); });
+  useTicks(LOOK_MS); // nobody is told of steps
+  useEffect(() => { if (app.world.hasWalked) tick('walked'); });
   const [nearest] = app.world.nearby;
   const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && app.conversation;
   if (app.claiming || (!inEarshot && done.includes('walked'))) return null;
