@@ -1,5 +1,6 @@
 // For whoever has just come: who is there to be spoken to, and how one walks. Each goes once it was done, for good.
 
+import { HERE } from '../app/app.js';
 import { EARSHOT } from '../app/world.js';
 import { html, useApp, useEffect, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
@@ -20,7 +21,7 @@ export function FirstSteps() {
   useTicks(LOOK_MS); // nobody is told of steps
   useEffect(() => { if (app.world.hasWalked) tick('walked'); });
   const [nearest] = app.world.nearby;
-  const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && app.conversation;
+  const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && app.openRoom === HERE && app.conversation;
   if (app.claiming || (!inEarshot && done.includes('walked'))) return null;
   return html`
     <div class="first-steps">
