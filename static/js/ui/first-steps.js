@@ -18,8 +18,6 @@ export function FirstSteps() {
     setDone([...done, step]);
   };
   useEffect(() => app.hereabouts.chat.on('outgoing', () => tick('talked')), [done]);
-  useTicks(LOOK_MS); // nobody is told of steps
-  useEffect(() => { if (app.world.hasWalked) tick('walked'); });
   const [nearest] = app.world.nearby;
   const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && app.openRoom === HERE && app.conversation;
   if (app.claiming || (!inEarshot && done.includes('walked'))) return null;
@@ -29,10 +27,19 @@ export function FirstSteps() {
         <button type="button" class="button primary" data-testid="say-hello" onClick=${() => talk(app)}>
           <${Avatar} id=${nearest.id} name=${app.people.name(nearest.id)} size="small" /><span>Say hello</span>
         </button>`}
-      ${!done.includes('walked') && html`
-        <p data-testid="how-to-walk"><${Icon} name="walk" size=${18} />
-          <span class="by-mouse">Click the ground, or use the arrow keys</span><span class="by-touch">Tap the ground to walk</span></p>`}
+      ${!done.includes('walked') && html`<${HowToWalk} onWalked=${() => tick('walked')} />`}
     </div>`;
+}
+
+function HowToWalk({ onWalked }) {
+  const { world } = useApp();
+  useTicks(LOOK_MS); // no event tells of steps
+  useEffect(() => { if (world.hasWalked) onWalked(); });
+  return html`
+    <p data-testid="how-to-walk">
+      <${Icon} name="walk" size=${18} />
+      <span class="by-mouse">Click the ground, or use the arrow keys</span><span class="by-touch">Tap the ground to walk</span>
+    </p>`;
 }
 
 /** To the line that is written, if there is one. @param {import('../app/app.js').App} app */
