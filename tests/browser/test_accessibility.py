@@ -59,3 +59,19 @@ async def test_nobody_is_kept_out(server: Server, browse, journey: str, size: st
         async for name, visitor in JOURNEYS[journey](server, browser, size):
             wrong += await look(visitor, name, size)
     assert not wrong, f"pictures in {OUTPUT}\n" + "\n".join(wrong)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_planted_is_found(server: Server, browse) -> None:
+    """A button without a name and words too pale to read: else that nothing is found would say nothing."""
+    async with browse(server) as browser:
+        ann = await browser.visit("ann")
+        await ann.find("submit").wait_for()
+        await ann.page.evaluate("""() => {
+          const pale = Object.assign(document.createElement('p'), { textContent: 'Can you read this?' });
+          pale.style.color = '#dddddd';
+          document.querySelector('main').append(document.createElement('button'), pale);
+        }""")
+        found = await axe.found(ann.page)
+        assert any("button-name" in violation for violation in found)
+        assert any("color-contrast" in violation for violation in found)
