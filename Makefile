@@ -14,7 +14,7 @@ CODE := server handlers storage spatial client run.py
 INSTALL = $(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check torture bench bench-living bench-quick fuzz format lock sbom audit clean
+.PHONY: help run demo test check torture bench bench-living bench-quick fuzz format lock pictures sbom audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,9 @@ lock: ## pin anew what the three requirements*.in name, with the hashes of every
 			--generate-hashes --no-emit-index-url --no-emit-find-links \
 			--custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit; \
 	done
+
+pictures: $(VENV)/.installed-dev ## make the pictures of the README anew, from a village of bots (Chromium; two minutes)
+	@$(BIN)/python -m tests.browser.pictures
 
 sbom: $(VENV)/.installed ## what the server is made of, as CycloneDX: sbom.json
 	@$(BIN)/python -m tests.supply > sbom.json

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher
 from tornado.web import StaticFileHandler
 
 from handlers.base import Base
@@ -83,3 +85,25 @@ class Files(Base, StaticFileHandler):
             self.send_error(404)
             return None
         return super().validate_absolute_path(root, absolute_path)
+
+
+class Visit(Matcher):
+    """Somebody with a browser at an address that is not the API's."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, list[bytes]] | None:
+        if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
+            return None
+        return (
+            {"path_args": [b"not-found.html"]} if "text/html" in request.headers.get("Accept", "") else None
+        )
+
+
+class NoPage(Files):
+    """What they are shown where there is nothing."""
+
+    def set_extra_headers(self, path: str) -> None:
+        super().set_extra_headers(path)
+        self.set_status(404)
+
+    def should_return_304(self) -> bool:
+        return False

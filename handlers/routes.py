@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tornado.routing import URLSpec
+from tornado.routing import Rule, URLSpec
 
 from handlers import accounts, chat
 from handlers.docs import AsyncApi, DocsPage, OpenApi
 from handlers.operations import Health, MetricsPage, Ready
-from handlers.pages import STATIC, Files
+from handlers.pages import STATIC, Files, NoPage, Visit
 from handlers.rest import BASE_PATH, NotFound, RestHandler, Route
 from handlers.socket import Socket, chat_endpoint, signal_endpoint
 from handlers.wire import Wires
@@ -22,7 +22,7 @@ CHAT_PATH = f"{BASE_PATH}/ws/connect"
 SIGNAL_PATH = f"{BASE_PATH}/webrtc/signal"
 
 
-def url_specs(node: Node, wires: Wires) -> list[URLSpec]:
+def url_specs(node: Node, wires: Wires) -> list[Rule]:
     paths: dict[str, dict[str, tuple[Route, Decoder | None]]] = {}
     for route in ROUTES:
         decoder = Decoder(route.body) if route.body is not None else None
@@ -43,6 +43,7 @@ def url_specs(node: Node, wires: Wires) -> list[URLSpec]:
         URLSpec(r"/metrics", MetricsPage, shared),
         URLSpec(r"/static/(.*)", Files, files),
         URLSpec(r"/()", Files, {**files, "default_filename": "index.html"}),
+        Rule(Visit(), NoPage, files),
         URLSpec(r".*", NotFound, shared),
     ]
 

@@ -29,7 +29,7 @@ export function Opening() {
       <a class="button" href="/api/asyncapi.json">asyncapi.json</a>
     </p>
     <ol class="steps">
-      <li><h3>Get a token</h3><pre tabindex="0">${CURL}</pre></li>
-      <li><h3>Open the socket with it, walk, and join the land you stand in</h3><pre tabindex="0">${SCRIPT}</pre></li>
+      <li><h2>Get a token</h2><pre tabindex="0">${CURL}</pre></li>
+      <li><h2>Open the socket with it, walk, and join the land you stand in</h2><pre tabindex="0">${SCRIPT}</pre></li>
     </ol>`;
 }

@@ -18,7 +18,8 @@ export function showRest(spec, domNode) {
       defaultModelExpandDepth: 3,
       syntaxHighlight: { activated: false }, // its colours are for a dark ground alone
       validatorUrl: null,
-      plugins: [ownMarkdown],
+      plugins: [ownMarkdown, ownLayout],
+      layout: 'OwnLayout',
       responseInterceptor: (response) => {
         if (response.ok && SIGN_INS.has(new URL(response.url).pathname)) {
           ui.preauthorizeApiKey('bearer', response.body.access_token);
@@ -37,6 +38,23 @@ function ownMarkdown({ React }) {
     ? React.createElement('div', { className: `markdown ${className}` }, ...source.split(/\n{2,}/).map(paragraph))
     : null);
   return { wrapComponents: { Markdown: () => Markdown } };
+}
+
+/** In place of its own, which is a second `main` inside of the page's. */
+function ownLayout({ React: { createElement } }) {
+  function OwnLayout({ getComponent, specSelectors }) {
+    const part = (name) => createElement(getComponent(name, true));
+    return createElement('div', { className: 'swagger-ui' },
+      createElement(getComponent('SvgAssets')),
+      part('errors'),
+      createElement('div', { className: 'information-container' }, part('InfoContainer')),
+      createElement('div', { className: 'scheme-container' },
+        createElement('div', { className: 'schemes wrapper' },
+          specSelectors.servers()?.size > 0 && createElement('div', { className: 'schemes-server-container' }, part('ServersContainer')),
+          part('AuthorizeBtnContainer'))),
+      part('operations'));
+  }
+  return { components: { OwnLayout } };
 }
 
 function followColours() {

@@ -15,6 +15,8 @@ const SIGHT = 50; // the widest radius the server answers
 const SPEED = 7; // units a second
 const REPORT_MS = 100; // the server's own tick: told more often, nobody would see more
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
+const ARRIVAL_MS = 3_000; // in which it is seen who is there
+const BESIDE = 2.5; // units from somebody one talks to
 const FADE_MS = 400;
 const SPEECH_MS = 6_000;
 const WORDS_FADE_MS = 500; // at least as long as the map takes for it
@@ -31,6 +33,7 @@ export class World extends Emitter {
   #lands;
   #told = null; // the place the server knows, or is about to
   #tellAt = 0; // not before this, of performance.now()
+  #newUntil = 0; // one who has never been here, until it is seen who is
   #entering = false; // between two worlds: what comes until the snapshot is of the former
   #hears = false;
   #moved = false; // at the last step
@@ -53,6 +56,7 @@ export class World extends Emitter {
     this.speech = new Map();
     /** Ids of those whose voice is heard now; whoever plays voices fills it. */
     this.talking = new Set();
+    this.hasWalked = false; // on this page
     this.target = null; // where a click sent the avatar
     this.direction = { x: 0, y: 0 }; // held keys
     /** The land underfoot by the server's word, which decides the room. */
@@ -161,6 +165,7 @@ export class World extends Emitter {
     }
     const length = Math.hypot(dx, dy);
     self.moving = length > 0;
+    this.hasWalked ||= self.moving;
     if (!self.moving) {
       this.target = null;
       return;
@@ -237,6 +242,7 @@ export class World extends Emitter {
     this.#lands.enter(worldId);
     const place = localStorage.getItem(this.#placeKey);
     Object.assign(this.self, place ? JSON.parse(place) : { x: scatter(), y: scatter() });
+    this.#newUntil = place ? 0 : performance.now() + ARRIVAL_MS;
     this.#told = null;
     this.#entering = false;
     this.emit('moved');
@@ -282,8 +288,22 @@ export class World extends Emitter {
       this.people.set(id, { id, username, trail: new Trail(now, { x, y }), heading: Math.PI / 2 });
       this.#draw(this.people.get(id), now);
     }
+    if (this.#newUntil) this.#joinSomebody(now);
     // In the order they came, so that nobody changes colour for a newcomer.
     keepApart([this.#hereabouts.user.id, ...this.people.keys()]);
+  }
+
+  /** Nobody begins alone where others are: out of earshot of all of them, a newcomer is put beside the nearest. */
+  #joinSomebody(now) {
+    const { self } = this;
+    const [nearest] = this.nearby;
+    if (now < this.#newUntil && !self.moving && nearest?.distance > EARSHOT) {
+      const { x, y } = nearest;
+      const way = Math.hypot(self.x - x, self.y - y);
+      Object.assign(self, { x: x + ((self.x - x) / way) * BESIDE, y: y + ((self.y - y) / way) * BESIDE });
+      this.emit('moved');
+    }
+    this.#newUntil = 0;
   }
 
   /** At once, and then no more often than anybody reads. */

@@ -26,6 +26,7 @@ export class WorldMap {
   #steppedAt = 0;
   #drawnAt = -Infinity;
   #drawnView = ''; // what of the camera and the pointer was drawn
+  #drawnColours = null;
   #due = true; // something has changed
   #frame = 0;
   #detach;
@@ -147,8 +148,10 @@ export class WorldMap {
     const { x, y, scale, covered } = this.camera;
     const quarters = (units) => Math.round(units * scale * 4); // of a pixel
     const view = [quarters(x), quarters(y), scale, covered.above, covered.below, this.#hovered?.id, JSON.stringify(this.#claim)].join();
-    const changed = view !== this.#drawnView;
+    const { colours } = this.#palette;
+    const changed = view !== this.#drawnView || colours !== this.#drawnColours;
     this.#drawnView = view;
+    this.#drawnColours = colours;
     return changed || this.#due || now - this.#drawnAt >= (this.#still.matches ? STILL_MS : IDLE_MS);
   }
 

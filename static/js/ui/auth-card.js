@@ -29,15 +29,14 @@ export function AuthCard() {
 
   async function submit(event) {
     event.preventDefault();
-    const { username, password, display_name: displayName } = Object.fromEntries(new FormData(form.current));
+    const { username, password } = Object.fromEntries(new FormData(form.current));
     const wrong = registering ? check(username, password) : {};
     setErrors(wrong);
     if (Object.keys(wrong).length) return;
     setBusy(true);
     try {
       const { auth } = app.hereabouts;
-      if (registering) await auth.register({ username, password, display_name: displayName.trim() || undefined });
-      else await auth.login({ username, password });
+      await (registering ? auth.register({ username, password }) : auth.login({ username, password }));
       localStorage.setItem(SEEN_KEY, 'yes');
     } catch (error) {
       if (!error.code) throw error;
@@ -62,9 +61,6 @@ export function AuthCard() {
           <${Field} id="username" name="username" label="Username" data-testid="username" autocomplete="username"
             autocapitalize="none" spellcheck=${false} maxlength="32" error=${errors.username}
             hint=${registering ? 'Letters, digits, _ - and .' : ''} />
-          ${registering && html`
-            <${Field} id="display_name" name="display_name" label="Name that others see" data-testid="display-name"
-              autocomplete="nickname" maxlength="64" hint="Your username, if you leave this out" error=${errors.display_name} />`}
           <${Field} id="password" name="password" type="password" label="Password" data-testid="password"
             autocomplete=${registering ? 'new-password' : 'current-password'} maxlength="256" error=${errors.password}
             hint=${registering ? 'At least 8 characters' : ''} />

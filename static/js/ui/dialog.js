@@ -11,7 +11,8 @@ export function Dialog({ title, onClose, class: className = '', children, ...res
     const before = document.activeElement;
     element.current.showModal();
     element.current.querySelector('[data-first]')?.focus();
-    return () => before?.focus();
+    // Once the dialog is gone: until then nothing else can have the focus.
+    return () => queueMicrotask(() => before?.focus());
   }, []);
   const closeOnBackdrop = ({ target }) => target === element.current && onClose();
   return html`

@@ -1,6 +1,6 @@
 // The one door to the vendored view library, and the hook that ties views to the app.
 
-export { html, render, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/htm-3.1.1/preact/standalone.module.js';
+export { html, render, useEffect, useErrorBoundary, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/htm-3.1.1/preact/standalone.module.js';
 import { createContext, useContext, useLayoutEffect, useState } from '../../vendor/htm-3.1.1/preact/standalone.module.js';
 
 export const AppContext = createContext(null);

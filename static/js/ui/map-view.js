@@ -3,15 +3,16 @@
 
 import { AWAY_MS } from '../app/app.js';
 import { Unseen } from '../map/unseen.js';
+import { Claim } from './claim.js';
+import { FirstSteps, keysBetweenMapAndTalk } from './first-steps.js';
 import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
-import { Icon } from './icons.js';
 import { loadMap } from './load-map.js';
 import { Minimap } from './minimap.js';
 import { IconButton } from './parts.js';
 import { VoiceBar } from './voice-bar.js';
 
 const ZOOM_STEP = 1.35;
-const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .voice, .stage > .lost, .stage > .minimap, .shell > .call-panel';
+const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .first-steps, .stage > .voice, .stage > .lost, .stage > .minimap, .shell > .call-panel';
 const RESTARTING = 1012; // close code
 const NEAR_TOP = 90; // pixels: what begins above is at the top
 
@@ -44,17 +45,21 @@ export function MapView() {
     if (map) cover(map, canvas.current, app.tab);
   });
   useEffect(() => {
-    const stop = ({ key }) => key === 'Escape' && app.claiming && app.set({ claiming: false });
-    document.addEventListener('keydown', stop);
-    return () => document.removeEventListener('keydown', stop);
+    const onKey = (event) => {
+      if (event.key === 'Escape' && app.claiming) app.set({ claiming: false });
+      else keysBetweenMapAndTalk(app, event);
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
   }, []);
 
   return html`
     <main class="stage ${app.claiming ? 'claiming' : ''}">
       <canvas ref=${canvas} data-testid="map" tabindex="0" role="application"
-        aria-label="Map. Walk with the arrow keys or W, A, S and D. People and lands are listed beside it."></canvas>
+        id="map" aria-label="Map. Walk with the arrow keys or W, A, S and D; Enter leads to the chat. People and lands are listed beside it."></canvas>
       <${LandLabel} />
       <${Lost} />
+      <${FirstSteps} />
       ${(failed || map?.isLost) && html`<${NoPicture} failed=${failed} />`}
       ${map && html`<${Minimap} map=${map} />`}
       <div class="map-tools" role="toolbar" aria-label="Map">
@@ -63,10 +68,7 @@ export function MapView() {
         <${IconButton} icon="target" label="Back to me" onClick=${() => map?.recentre()} />
       </div>
       <${VoiceBar} />
-      ${app.claiming ? html`<${ClaimBar} />` : html`
-        <button type="button" class="button floating claim" data-testid="claim-land" onClick=${() => app.set({ claiming: true, tab: 'map' })}>
-          <${Icon} name="flag" size=${18} />Claim land
-        </button>`}
+      <${Claim} />
     </main>`;
 }
 
@@ -114,20 +116,6 @@ function Lost() {
       ${state === 'waiting'
         ? html`<button type="button" class="button" title="Next try in ${seconds} s" onClick=${() => app.hereabouts.retryNow()}>Try now</button>`
         : html`<small>Trying…</small>`}
-    </div>`;
-}
-
-function ClaimBar() {
-  const app = useApp();
-  const byNumbers = () => {
-    const { x, y } = app.world.self;
-    app.set({ claiming: false, dialog: { kind: 'claim', rect: { x: Math.round(x), y: Math.round(y), width: 12, height: 10 } } });
-  };
-  return html`
-    <div class="claim-bar" role="status">
-      <span>Drag a rectangle on open ground.</span>
-      <button type="button" class="link" onClick=${byNumbers}>Type it in</button>
-      <button type="button" class="link" onClick=${() => app.set({ claiming: false })}>Cancel</button>
     </div>`;
 }
 

@@ -49,16 +49,18 @@ export function PersonMenu({ person, x, y }) {
   ].filter(Boolean);
 
   return html`
-    <div class="menu" role="menu" aria-label=${name} ref=${menu} data-testid="person-menu" onKeyDown=${(event) => onKey(event, close)}>
+    <section class="menu" aria-label=${name} ref=${menu} data-testid="person-menu">
       <div class="menu-head">
         <${Avatar} id=${person.id} name=${name} />
         <span class="row-text"><b>${name}</b><small>@${person.username}</small></span>
       </div>
-      ${actions.map(([id, icon, label, act]) => html`
-        <button type="button" role="menuitem" key=${id} data-testid=${id} class=${id === 'block' ? 'danger' : ''} onClick=${act}>
-          <${Icon} name=${icon} size=${18} />${label}
-        </button>`)}
-    </div>`;
+      <div role="menu" aria-label=${name} onKeyDown=${(event) => onKey(event, close)}>
+        ${actions.map(([id, icon, label, act]) => html`
+          <button type="button" role="menuitem" key=${id} data-testid=${id} class=${id === 'block' ? 'danger' : ''} onClick=${act}>
+            <${Icon} name=${icon} size=${18} />${label}
+          </button>`)}
+      </div>
+    </section>`;
 }
 
 function items(menu) {

@@ -26,6 +26,7 @@ export function Shell() {
   }, [unread]);
   return html`
     <div class="shell" data-tab=${app.tab}>
+      <a class="skip-link" href="#map">Skip to the map</a>
       <${Side} />
       <${MapView} />
       <${ChatPanel} key=${app.openRoom} />
