@@ -8,9 +8,9 @@ from typing import Final
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
-from tornado.web import StaticFileHandler
 
 from handlers.base import Base
+from handlers.compressed import CompressedFiles
 from server.node import Node
 
 STATIC: Final = Path(__file__).resolve().parent.parent / "static"
@@ -58,12 +58,12 @@ def permissions(*allowed: str) -> str:
     return ", ".join(f"{feature}={value}" for feature, value in features.items())
 
 
-class Files(Base, StaticFileHandler):
+class Files(Base, CompressedFiles):
     """Files under `static/`; vendored ones have their version in the path and may be kept for a year."""
 
     def initialize(self, node: Node, path: str, default_filename: str | None = None) -> None:  # type: ignore[override]
         Base.initialize(self, node)
-        StaticFileHandler.initialize(self, path, default_filename)
+        CompressedFiles.initialize(self, path, default_filename)
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Content-Security-Policy", self.policy())

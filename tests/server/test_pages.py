@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 
 from handlers.base import HEADERS
+from handlers.pages import STATIC
 from tests.harness import Server
 
 STRICT = {
@@ -105,3 +108,68 @@ async def test_a_page_connects_to_its_own_server_alone(host: str, server: Server
 async def test_a_host_that_is_none_is_not_in_the_policy(host: str, server: Server) -> None:
     """Nor does it end the directive and begin another. Some the framework refuses by itself."""
     assert await connecting(server, host) in ("connect-src 'self'", "refused")
+
+
+# Compression
+
+
+async def plain(server: Server, path: str, **headers: str) -> HTTPResponse:
+    """As it came: nothing is decompressed."""
+    request = HTTPRequest(server.origin + path, headers=headers, decompress_response=False)
+    return await AsyncHTTPClient().fetch(request, raise_error=False)
+
+
+def size(path: str) -> int:
+    return (STATIC / path.removeprefix("/static/")).stat().st_size
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "gzip ; q=1, *;q=0"])
+async def test_text_comes_compressed_to_who_takes_it(accepted: str, server: Server) -> None:
+    """And is what it was; at the second time too, when it is at hand."""
+    path = "/static/js/main.js"
+    for _ in range(2):
+        response = await plain(server, path, **{"Accept-Encoding": accepted})
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Vary"] == "Accept-Encoding"
+        assert response.headers["Content-Type"] == "text/javascript"
+        assert int(response.headers["Content-Length"]) == len(response.body) < size(path)
+        assert gzip.decompress(response.body) == (STATIC / "js/main.js").read_bytes()
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, *;q=0"])
+async def test_it_comes_as_it_is_to_who_does_not(accepted: str, server: Server) -> None:
+    """Also after others have had it compressed."""
+    await plain(server, "/static/js/main.js", **{"Accept-Encoding": "gzip"})
+    response = await plain(server, "/static/js/main.js", **{"Accept-Encoding": accepted})
+    assert "Content-Encoding" not in response.headers
+    assert response.headers["Vary"] == "Accept-Encoding"
+    assert response.body == (STATIC / "js/main.js").read_bytes()
+
+
+async def test_each_form_has_a_tag_of_its_own_and_is_not_sent_again(server: Server) -> None:
+    tags = set()
+    for accepted in ("gzip", "identity", "gzip"):
+        response = await plain(server, "/", **{"Accept-Encoding": accepted})
+        tags.add(response.headers["ETag"])
+        again = {"Accept-Encoding": accepted, "If-None-Match": response.headers["ETag"]}
+        assert (await plain(server, "/", **again)).code == 304
+        other = {**again, "Accept-Encoding": "identity" if accepted == "gzip" else "gzip"}
+        assert (await plain(server, "/", **other)).code == 200
+    assert len(tags) == 2
+
+
+async def test_a_part_is_one_of_the_plain_form_and_pictures_are_left_alone(server: Server) -> None:
+    part = await plain(server, "/static/js/main.js", **{"Accept-Encoding": "gzip", "Range": "bytes=3-9"})
+    assert part.code == 206 and part.body == (STATIC / "js/main.js").read_bytes()[3:10]
+    font = next((STATIC / "vendor").rglob("*.woff2"))
+    response = await plain(server, f"/static/{font.relative_to(STATIC)}", **{"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in response.headers and "Vary" not in response.headers
+    assert response.body == font.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/js/main.js.gz", "/static/../run.py", "/static/none.js", "/static/js"]
+)
+async def test_nothing_is_found_compressed_that_is_not_there(path: str, server: Server) -> None:
+    await plain(server, "/static/js/main.js", **{"Accept-Encoding": "gzip"})
+    assert (await plain(server, path, **{"Accept-Encoding": "gzip"})).code in (403, 404)
