@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,8 +11,6 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visitor
 from tests.harness import Server
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Chromium has a graphics card here by its own word alone, which is enough to be drawn to by WebGL.
 WITH_A_CARD = """
