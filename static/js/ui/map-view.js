@@ -1,19 +1,15 @@
 // The middle of the page: the map's canvas, the name of the land underfoot,
-// and the few tools that lie over it.
+// the minimap, and at its foot what dock.js has.
 
-import { AWAY_MS } from '../app/app.js';
 import { Unseen } from '../map/unseen.js';
-import { Claim } from './claim.js';
-import { FirstSteps, keysBetweenMapAndTalk } from './first-steps.js';
-import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
+import { Dock } from './dock.js';
+import { keysBetweenMapAndTalk } from './first-steps.js';
+import { html, useApp, useEffect, useRef, useState } from './html.js';
 import { loadMap } from './load-map.js';
 import { Minimap } from './minimap.js';
 import { IconButton } from './parts.js';
-import { VoiceBar } from './voice-bar.js';
 
-const ZOOM_STEP = 1.35;
-const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .first-steps, .stage > .voice, .stage > .lost, .stage > .minimap, .shell > .call-panel';
-const RESTARTING = 1012; // close code
+const OVER_MAP = '.stage > .land-label, .stage > .minimap, .dock > .map-tools, .dock > .passing > *, .dock > .first-steps > *, .dock-row > *, .shell > .call-panel';
 const NEAR_TOP = 90; // pixels: what begins above is at the top
 
 export function MapView() {
@@ -58,17 +54,9 @@ export function MapView() {
       <canvas ref=${canvas} data-testid="map" tabindex="0" role="application"
         id="map" aria-label="Map. Walk with the arrow keys or W, A, S and D; Enter leads to the chat. People and lands are listed beside it."></canvas>
       <${LandLabel} />
-      <${Lost} />
-      <${FirstSteps} />
       ${(failed || map?.isLost) && html`<${NoPicture} failed=${failed} />`}
       ${map && html`<${Minimap} map=${map} />`}
-      <div class="map-tools" role="toolbar" aria-label="Map">
-        <${IconButton} icon="plus" label="Zoom in" onClick=${() => map?.camera.zoom(ZOOM_STEP)} />
-        <${IconButton} icon="minus" label="Zoom out" onClick=${() => map?.camera.zoom(1 / ZOOM_STEP)} />
-        <${IconButton} icon="target" label="Back to me" onClick=${() => map?.recentre()} />
-      </div>
-      <${VoiceBar} />
-      <${Claim} />
+      <${Dock} map=${map} />
     </main>`;
 }
 
@@ -96,26 +84,6 @@ function NoPicture({ failed }) {
         ? 'This browser would not load or show it. Everything else works: people, lands and conversations are listed beside it.'
         : 'The browser took the graphics away and is about to give them back.'}</p>
       ${failed && html`<button type="button" class="button" onClick=${() => location.reload()}>Load again</button>`}
-    </div>`;
-}
-
-/** What happened to the connection, and what is done about it. */
-function Lost() {
-  const app = useApp();
-  const { state, retryAt, closeCode } = app.hereabouts.chat;
-  useTicks(500);
-  if (app.awaySince === null || Date.now() - app.awaySince < AWAY_MS) return null;
-  let what = closeCode === RESTARTING ? 'The server is restarting' : 'The connection was lost';
-  if (!app.wasConnected) what = 'Connecting takes longer than usual';
-  if (!navigator.onLine) what = 'You are offline';
-  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
-  return html`
-    <div class="lost" data-testid="lost">
-      <i></i>
-      <span role="status"><b>${what}</b>${app.wasConnected && html`<small>What you write is sent afterwards.</small>`}</span>
-      ${state === 'waiting'
-        ? html`<button type="button" class="button" title="Next try in ${seconds} s" onClick=${() => app.hereabouts.retryNow()}>Try now</button>`
-        : html`<small>Trying…</small>`}
     </div>`;
 }
 
