@@ -70,12 +70,29 @@ async def in_company(visitor: Visitor) -> None:
     await visitor.page.locator("[data-testid=chat-input]").wait_for(state="attached")
 
 
+async def settle(visitor: Visitor) -> None:
+    """As somebody who is not new any more: has taken a step, sees lands with their names, and has the voice on."""
+    await visitor.until("() => hereaboutsApp.map !== null")
+    await visitor.find("map").press("ArrowDown", delay=400)
+    await visitor.page.get_by_label("Zoom out").click()
+    await visitor.find("voice-switch").click()
+    await visitor.page.locator('[data-testid=voice][data-state="on"]').wait_for()
+
+
 async def say(visitor: Visitor, text: str) -> None:
     tab = visitor.find("tab-chat")
     if await tab.is_visible():
         await tab.click()
     await visitor.find("chat-input").fill(text)
     await visitor.find("chat-send").click()
+
+
+async def beside(visitor: Visitor, other: Visitor) -> None:
+    """Walks up to somebody."""
+    await visitor.until("() => hereaboutsApp.map !== null")
+    place = await other.page.evaluate("(({ x, y }) => ({ x: x + 4, y: y + 1 }))(hereaboutsApp.world.self)")
+    await visitor.page.evaluate("({ x, y }) => hereaboutsApp.world.walkTo(x, y)", place)
+    await visitor.until("() => !hereaboutsApp.world.self.moving", seconds=60)
 
 
 async def answered(visitor: Visitor, messages: int) -> None:
@@ -152,6 +169,11 @@ async def main() -> None:
         browser = Browser(launched, origin)
         ada = await browser.registered("Ada", color_scheme="light", **MOVING)
         await in_company(ada)
+        await settle(ada)
+        ben = await browser.registered("Ben", **MOVING)
+        await beside(ben, ada)
+        await settle(ben)
+        await ada.until("() => hereabouts.voice.links.some(({ connected }) => connected)", seconds=60)
         await say(ada, "Hello everybody! I have just arrived.")
         await answered(ada, 2)
         await keep(ada, "demo")
@@ -159,11 +181,13 @@ async def main() -> None:
         await ada.page.emulate_media(color_scheme="dark")
         await ada.until("() => hereaboutsApp.world.speech.size > 1", seconds=60)
         await keep(ada, "demo-dark")
-        await ada.context.close()
+        for visitor in (ada, ben):
+            await visitor.context.close()
         noor = await browser.registered(
             "Noor", "phone", has_touch=True, is_mobile=True, device_scale_factor=2, **MOVING
         )
         await in_company(noor)
+        await settle(noor)
         await say(noor, "Hi! Is this the market?")
         await answered(noor, 1)
         await keep(noor, "demo-phone")

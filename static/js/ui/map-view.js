@@ -97,5 +97,7 @@ function cover(map, canvas, tab) {
   const sheet = document.querySelector('.shell > .chat');
   const isPhone = getComputedStyle(sheet).position === 'fixed';
   const lowest = Math.max(0, ...map.overlays.filter(({ y }) => y < NEAR_TOP).map(({ y, height }) => y + height));
-  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? 0 : sheet.offsetHeight } : { above: 0, below: 0 };
+  // What comes and goes at the foot does not move the map, what stays there does.
+  const foot = canvas.offsetHeight - document.querySelector('.dock-row').getBoundingClientRect().top + top;
+  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? foot : sheet.offsetHeight } : { above: 0, below: 0 };
 }
