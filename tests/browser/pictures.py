@@ -95,6 +95,20 @@ async def beside(visitor: Visitor, other: Visitor) -> None:
     await visitor.until("() => !hereaboutsApp.world.self.moving", seconds=60)
 
 
+async def talk(first: Visitor, words: str, second: Visitor, answer: str) -> None:
+    """One says something, the other answers, and both can be seen over their heads."""
+    await say(first, words)
+    await heard(second, words)
+    await say(second, answer)
+    await heard(second, answer)
+
+
+async def heard(visitor: Visitor, words: str) -> None:
+    shown = "(words) => [...hereaboutsApp.world.speech.values()].some(({ text }) => text === words)"
+    await visitor.until(shown, words, seconds=60)
+    await asyncio.sleep(0.6)  # for it to appear
+
+
 async def answered(visitor: Visitor, messages: int) -> None:
     await visitor.until(
         "(count) => hereaboutsApp.conversation.rows.filter(({ sender_id: id }) => id !== hereabouts.user.id).length >= count",
@@ -176,10 +190,11 @@ async def main() -> None:
         await ada.until("() => hereabouts.voice.links.some(({ connected }) => connected)", seconds=60)
         await say(ada, "Hello everybody! I have just arrived.")
         await answered(ada, 2)
+        await talk(ben, "Here I am, Ada. Can you hear me?", ada, "Loud and clear!")
         await keep(ada, "demo")
         frames = await film(ada)
         await ada.page.emulate_media(color_scheme="dark")
-        await ada.until("() => hereaboutsApp.world.speech.size > 1", seconds=60)
+        await talk(ben, "It gets late. Shall we walk on?", ada, "Yes, let us.")
         await keep(ada, "demo-dark")
         for visitor in (ada, ben):
             await visitor.context.close()
@@ -188,8 +203,9 @@ async def main() -> None:
         )
         await in_company(noor)
         await settle(noor)
-        await say(noor, "Hi! Is this the market?")
         await answered(noor, 1)
+        await say(noor, "Hi! Is this the market?")
+        await heard(noor, "Hi! Is this the market?")
         await keep(noor, "demo-phone")
         await launched.close()
     animate(frames, IMAGES / "demo.webp")
