@@ -23,7 +23,12 @@ async def arrived(
 async def stand(visitor: Visitor, x: float, y: float) -> None:
     """As another tab of the same person would have walked there."""
     await visitor.page.evaluate(
-        "([x, y]) => Object.assign(window.hereaboutsApp.world.self, { x, y })", [x, y]
+        """([x, y]) => {
+          const key = `hereabouts.place.${hereabouts.user.id}.main`;
+          localStorage.setItem(key, JSON.stringify({ x, y }));
+          dispatchEvent(new StorageEvent('storage', { key }));
+        }""",
+        [x, y],
     )
     await visitor.page.evaluate("([x, y]) => window.hereabouts.chat.updateLocation({ x, y })", [x, y])
 
@@ -162,7 +167,7 @@ async def test_nothing_that_is_said_aloud_does_anything_to_a_page(server: Server
             if index < len(NAMES):
                 await bob.ok("PATCH", "/auth/me", {"display_name": NAMES[index]})
             await socket.ask("speech_ack", type="say", content=content)
-        await expect(ann.find("message")).to_have_count(len(MESSAGES))
+        await expect(ann.find("message")).to_have_count(len(MESSAGES), timeout=60_000)
         await in_order(ann)
         await ann.page.reload()
         await expect(ann.find("message").last).to_be_visible()
