@@ -76,7 +76,7 @@ async def test_those_near_hear_each_other_and_those_further_off_do_not(server: S
         ):
             assert await texts(visitor) == expected
             await visitor.page.reload()
-            await expect(visitor.find("message")).to_have_count(len(expected))
+            await expect(visitor.find("message")).to_have_count(len(expected), timeout=60_000)
             assert await texts(visitor) == expected
 
 
