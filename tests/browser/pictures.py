@@ -70,12 +70,43 @@ async def in_company(visitor: Visitor) -> None:
     await visitor.page.locator("[data-testid=chat-input]").wait_for(state="attached")
 
 
+async def settle(visitor: Visitor) -> None:
+    """As somebody who is not new any more: has taken a step, sees lands with their names, and has the voice on."""
+    await visitor.until("() => hereaboutsApp.map !== null")
+    await visitor.find("map").press("ArrowDown", delay=400)
+    await visitor.page.get_by_label("Zoom out").click()
+    await visitor.find("voice-switch").click()
+    await visitor.page.locator('[data-testid=voice][data-state="on"]').wait_for()
+
+
 async def say(visitor: Visitor, text: str) -> None:
     tab = visitor.find("tab-chat")
     if await tab.is_visible():
         await tab.click()
     await visitor.find("chat-input").fill(text)
     await visitor.find("chat-send").click()
+
+
+async def beside(visitor: Visitor, other: Visitor) -> None:
+    """Walks up to somebody."""
+    await visitor.until("() => hereaboutsApp.map !== null")
+    place = await other.page.evaluate("(({ x, y }) => ({ x: x + 4, y: y + 1 }))(hereaboutsApp.world.self)")
+    await visitor.page.evaluate("({ x, y }) => hereaboutsApp.world.walkTo(x, y)", place)
+    await visitor.until("() => !hereaboutsApp.world.self.moving", seconds=60)
+
+
+async def talk(first: Visitor, words: str, second: Visitor, answer: str) -> None:
+    """One says something, the other answers, and both can be seen over their heads."""
+    await say(first, words)
+    await heard(second, words)
+    await say(second, answer)
+    await heard(second, answer)
+
+
+async def heard(visitor: Visitor, words: str) -> None:
+    shown = "(words) => [...hereaboutsApp.world.speech.values()].some(({ text }) => text === words)"
+    await visitor.until(shown, words, seconds=60)
+    await asyncio.sleep(0.6)  # for it to appear
 
 
 async def answered(visitor: Visitor, messages: int) -> None:
@@ -152,20 +183,29 @@ async def main() -> None:
         browser = Browser(launched, origin)
         ada = await browser.registered("Ada", color_scheme="light", **MOVING)
         await in_company(ada)
+        await settle(ada)
+        ben = await browser.registered("Ben", **MOVING)
+        await beside(ben, ada)
+        await settle(ben)
+        await ada.until("() => hereabouts.voice.links.some(({ connected }) => connected)", seconds=60)
         await say(ada, "Hello everybody! I have just arrived.")
         await answered(ada, 2)
+        await talk(ben, "Here I am, Ada. Can you hear me?", ada, "Loud and clear!")
         await keep(ada, "demo")
         frames = await film(ada)
         await ada.page.emulate_media(color_scheme="dark")
-        await ada.until("() => hereaboutsApp.world.speech.size > 1", seconds=60)
+        await talk(ben, "It gets late. Shall we walk on?", ada, "Yes, let us.")
         await keep(ada, "demo-dark")
-        await ada.context.close()
+        for visitor in (ada, ben):
+            await visitor.context.close()
         noor = await browser.registered(
             "Noor", "phone", has_touch=True, is_mobile=True, device_scale_factor=2, **MOVING
         )
         await in_company(noor)
-        await say(noor, "Hi! Is this the market?")
+        await settle(noor)
         await answered(noor, 1)
+        await say(noor, "Hi! Is this the market?")
+        await heard(noor, "Hi! Is this the market?")
         await keep(noor, "demo-phone")
         await launched.close()
     animate(frames, IMAGES / "demo.webp")

@@ -209,6 +209,73 @@ async def ones_own_land(server: Server, browser: Browser, size: str) -> States:
     yield "land-by-invitation", bob
 
 
+async def in_earshot(server: Server, browser: Browser, size: str) -> States:
+    """What is said aloud, on open ground and on a land."""
+    owner = await server.person("owner")
+    await owner.land(30, -20, width=40, height=40, name="Harbour Green")
+    ann = await browser.registered("ann", **machine(size))
+    bob = await browser.registered("bob")
+    await expect(ann.find("person", username="bob")).to_be_attached()
+    await expect(bob.find("person", username="ann")).to_be_visible()
+    await show(ann, "chat")
+    await expect(ann.find("earshot")).to_have_text("bob hears you")
+    await expect(ann.find("land-near")).to_contain_text("Harbour Green")
+    yield "nearby-empty", ann
+    await say(bob, "Is this the way to the harbour?")
+    await expect(ann.find("message")).to_contain_text("harbour")
+    await say(ann, "It is, straight on.")
+    await expect(ann.find("message", state="sent")).to_have_count(2)
+    yield "nearby", ann
+    await ann.find("lands-nearby").click()
+    await expect(ann.find("land-near")).to_be_visible()
+    yield "dialog-lands", ann
+    await ann.find("land-near").click()
+    await expect(ann.find("land-label")).to_contain_text("Harbour Green", timeout=30_000)
+    await show(ann, "chat")
+    await ann.find("scope-nearby").click()
+    await expect(ann.find("message")).to_have_count(2)
+    yield "land-nearby", ann
+
+
+async def writing(server: Server, browser: Browser, size: str) -> States:
+    """Looking for words, picking an emoji, and what cannot be sent."""
+    ann, bob = await browser.registered("ann", **machine(size)), await server.person("bob")
+    own_id = await ann.page.evaluate("hereabouts.user.id")
+    room = (await bob.ok("POST", "/chat/sessions", {"participant_ids": [own_id]}))["id"]
+    for text in ("The ferry leaves at noon", "Are you on it?", "There is another ferry at six"):
+        await bob.ok("POST", f"/chat/sessions/{room}/messages", {"content": text})
+    await show(ann, "talks")
+    await ann.find("conversation").filter(has_text="bob").click()
+    await expect(ann.find("message")).to_have_count(3)
+    await ann.find("search").click()
+    await ann.find("search-words").fill("ferry")
+    await expect(ann.find("search-count")).to_have_text("1 of 2")
+    yield "search", ann
+    await ann.find("search-words").fill("submarine")
+    await expect(ann.page.locator("mark")).to_have_count(0)
+    yield "search-nothing", ann
+    await ann.page.keyboard.press("Escape")
+    await ann.find("emoji-open").click()
+    await expect(ann.find("emoji-picker").locator("[data-emoji]").first).to_be_visible(timeout=30_000)
+    yield "emoji", ann
+    await ann.page.keyboard.press("Escape")
+    await show(ann, "talks")
+    await ann.find("settings").click()
+    await ann.page.get_by_text("Tell me while I look elsewhere").scroll_into_view_if_needed()
+    yield "dialog-settings-notifications", ann
+    await close_dialog(ann)
+    await show(ann, "chat")
+    await bob.ok("PUT", f"/users/{own_id}/block")
+    await say(ann, "I shall be there")
+    await expect(ann.find("message", state="failed")).to_contain_text("Not sent.")
+    yield "failed", ann
+    await ann.page.evaluate("(id) => hereaboutsApp.people.block(id)", bob.id)
+    await expect(ann.find("blocked")).to_be_visible()
+    yield "blocked", ann
+    # That somebody types is refused too, which the page tells developers alone.
+    ann.complaints = [text for text in ann.complaints if "cannot be written to" not in text]
+
+
 async def calls(browser: Browser, size: str) -> States:
     """A call from its first ring to its end, at both ends."""
     ann = await browser.registered("ann", **machine(size))

@@ -12,6 +12,8 @@ JOURNEYS = {
     "signed_out": lambda server, browser, size: states.signed_out(browser, size),
     "alone": lambda server, browser, size: states.alone(browser, size),
     "together": states.together,
+    "in_earshot": states.in_earshot,
+    "writing": states.writing,
     "ones_own_land": states.ones_own_land,
     "calls": lambda server, browser, size: states.calls(browser, size),
     "away": states.away,

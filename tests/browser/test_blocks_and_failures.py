@@ -22,7 +22,7 @@ async def test_what_the_other_does_not_take_has_failed_and_can_be_sent_again(ser
         await say(ann, "second")
         failed = ann.find("message", state="failed")
         await expect(failed).to_have_count(2)
-        await expect(failed.first.get_by_role("alert")).to_contain_text("Not sent.")
+        await expect(failed.first.get_by_role("alert")).to_contain_text("Not sent. This person cannot")
         await ann.shot("failed-desktop")
         await ann.page.reload()
         await talk(ann, "bob").click()

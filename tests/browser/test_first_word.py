@@ -77,6 +77,30 @@ async def test_the_first_word_is_heard(server: Server, browse, tmp_path: Path, s
         await village
 
 
+@pytest.mark.gen_test(timeout=120)
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("ground", ["a land", "open ground"])
+async def test_hello_goes_to_where_one_stands(server: Server, browse, ground: str, size: str) -> None:
+    """On a land to its conversation, on nobody's ground aloud; whoever stands there has it on their page."""
+    if ground == "a land":
+        owner = await server.person("owner")
+        await owner.land(-50, -50, width=100, height=100, name="Everywhere")
+    async with browse(server) as browser:
+        bob = await browser.registered("bob")
+        ann = await browser.registered("ann", **machine(size))
+        await ann.find("say-hello").click()
+        await expect(ann.find("chat-input")).to_be_focused()
+        placeholder = "Write to everybody here" if ground == "a land" else "Say something aloud"
+        await expect(ann.find("chat-input")).to_have_attribute("placeholder", placeholder)
+        await ann.page.keyboard.type("hello, bob")
+        await ann.page.keyboard.press("Enter")
+        await expect(ann.find("message", state="sent")).to_contain_text("hello, bob")
+        await expect(bob.find("message", state="sent")).to_contain_text("hello, bob")
+        rows = await ann.page.evaluate("hereaboutsApp.conversations.nearby.rows.length")
+        assert rows == (0 if ground == "a land" else 1)
+        await expect(ann.find("say-hello")).to_have_count(0)
+
+
 async def at_least(person: Any, path: str, key: str, count: int) -> None:
     while len((await person.ok("GET", path))[key]) < count:
         await asyncio.sleep(0.1)

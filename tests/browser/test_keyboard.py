@@ -88,8 +88,10 @@ async def test_all_of_it_without_a_mouse(server: Server, browse) -> None:
         await keyboard.press("Escape")
         await expect(ann.find("person", username="bob").first).to_be_focused()
         await keyboard.press("Enter")
-        await keyboard.press("ArrowDown")
-        await expect(ann.find("call-audio")).to_be_focused()
+        for item in ("write", "group", "call-audio"):
+            await expect(ann.find(item)).to_be_focused()
+            await keyboard.press("ArrowDown")
+        await keyboard.press("ArrowUp")
         await keyboard.press("Enter")
         await expect(bob.find("call-accept")).to_be_focused()
         await bob.page.keyboard.press("Enter")

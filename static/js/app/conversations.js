@@ -41,8 +41,9 @@ export class Conversations extends Emitter {
       .sort((a, b) => b.turn - a.turn);
   }
 
+  /** How much was written and not read. What is said aloud nearby is not: where many stand, it would climb and climb. */
   get unread() {
-    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0) + this.nearby.unread;
+    return this.list.reduce((sum, { unread }) => sum + unread, 0) + (this.here?.unread ?? 0);
   }
 
   get(roomId) {

@@ -15,7 +15,13 @@ const ERRORS = {
 /** @param {{code: string, message: string, retryAfter?: number, retry_after?: number}} error */
 export function inWords({ code, message, retryAfter, retry_after: seconds = retryAfter }) {
   if (code === 'rate_limited') return `That was a bit fast. Try again in ${Math.ceil(seconds ?? 5)} s.`;
-  return ERRORS[code] ?? message;
+  return ERRORS[code] ?? plain(message);
+}
+
+/** A server's words without the name of the field, which is a developer's: as a sentence. */
+function plain(message) {
+  const text = message.replace(/ \(field `[^`]*`\)$/, '');
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`;
 }
 
 /** @param {import('../client/index.js').Call} call  ended @param {string} name of the other */

@@ -216,6 +216,7 @@ export class World extends Emitter {
     if (key === this.#worldKey) this.#cross(localStorage.getItem(key));
     if (key !== this.#placeKey || this.self.moving) return;
     Object.assign(this.self, JSON.parse(localStorage.getItem(key)));
+    this.#newUntil = 0; // who walks in another tab is no newcomer in this one
     this.#told = { x: this.self.x, y: this.self.y }; // by the other tab
   }
 

@@ -24,7 +24,7 @@ const REFRESH_TIMEOUT_MS = 3_000;
  * @typedef {{id: string, username: string, display_name: string}} User
  *
  * Events: `signed_in {user}`, `signed_out {reason}`; a reason is `'logout'`,
- * `'expired'`, `'ended'` (elsewhere) or `'deleted'`.
+ * `'expired'`, `'ended'` (elsewhere), `'banned'` or `'deleted'`.
  */
 export class Auth extends Emitter {
   #http;
@@ -62,7 +62,7 @@ export class Auth extends Emitter {
   /**
    * @param {{username: string, password: string}} credentials
    * @returns {Promise<User>}
-   * @throws {HereaboutsError} `unauthorized`
+   * @throws {HereaboutsError} `unauthorized`, or `forbidden` to the banned
    */
   async login(credentials) {
     return this.#begin(await this.#http.send('POST', '/auth/login', { body: credentials }));
@@ -78,7 +78,7 @@ export class Auth extends Emitter {
     try {
       await this.#refresh();
     } catch (error) {
-      if (error.code === 'unauthorized') return null;
+      if (['unauthorized', 'forbidden'].includes(error.code)) return null;
       throw error;
     }
     this.user = await this.#http.send('GET', '/auth/me', { token: this.#access.token });
@@ -183,6 +183,7 @@ export class Auth extends Emitter {
         this.#keep(await this.#exchange(refreshToken));
       } catch (error) {
         if (error.code === 'unauthorized') this.end('expired');
+        if (error.code === 'forbidden') this.end('banned'); // nothing else is forbidden here
         throw error;
       }
     };

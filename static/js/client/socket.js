@@ -17,6 +17,7 @@ const utf8 = new TextEncoder();
 /** Close codes of the contract that decide what happens next. */
 const CLOSE_TOKEN = 4001;
 const CLOSE_LOGGED_OUT = 4003;
+const BANNED = 'this account is banned'; // the reason of that close, where it is so
 const CLOSE_FLOODING = 4029;
 
 /**
@@ -245,7 +246,7 @@ export class ReconnectingSocket extends Emitter {
     this.#drop();
     if (code === CLOSE_LOGGED_OUT) {
       this.#setState('closed');
-      this.#auth.end('ended');
+      this.#auth.end(reason === BANNED ? 'banned' : 'ended');
       return;
     }
     if (code === CLOSE_TOKEN) this.#auth.discardToken();

@@ -13,6 +13,7 @@ const NAME = /^[A-Za-z0-9_.-]{3,32}$/;
 const PARTINGS = {
   expired: 'You were away for a while. Sign in again.',
   ended: 'This login was ended. Sign in again.',
+  banned: 'This account is banned from here.',
   deleted: 'Your account is gone. Farewell!',
 };
 
@@ -91,5 +92,7 @@ function refusal(error, registering) {
   if (error.code === 'unauthorized') return { password: 'That name and password do not go together.' };
   if (error.code === 'not_found') return { form: 'This server signs people in elsewhere.' };
   if (error.code === 'invalid_message' && !registering) return { password: 'That name and password do not go together.' };
-  return { form: inWords(error) };
+  if (error.code === 'forbidden') return { form: PARTINGS.banned };
+  const [, field = 'form'] = /\(field `(username|password)`\)$/.exec(error.message) ?? [];
+  return { [field]: inWords(error) };
 }

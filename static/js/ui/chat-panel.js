@@ -48,6 +48,8 @@ function ChatHead({ conversation, search }) {
           <h2>${place}</h2>
           ${kind === 'land' ? html`<${Present} conversation=${conversation} />` : html`<${Near} />`}
         </div>
+        ${app.world.landId === null && conversation.rows.length > 0 && app.lands.byId.size > 0 && html`
+          <${IconButton} icon="flag" label="Lands nearby" data-testid="lands-nearby" onClick=${() => app.set({ dialog: { kind: 'lands' } })} />`}
         ${searching}
       </header>`;
   }

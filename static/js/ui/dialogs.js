@@ -8,6 +8,7 @@ import { ConfirmDialog, Dialog } from './dialog.js';
 import { GroupDialog, NewGroupDialog } from './group-dialogs.js';
 import { GuestList } from './guest-list.js';
 import { html, useApp, useEffect, useState } from './html.js';
+import { LandsDialog } from './lands-near.js';
 import { Field } from './parts.js';
 import { SettingsDialog } from './settings.js';
 import { WorldDialog } from './world-dialog.js';
@@ -20,6 +21,7 @@ const KINDS = {
   group: GroupDialog,
   devices: DevicesDialog,
   settings: SettingsDialog,
+  lands: LandsDialog,
   world: WorldDialog,
 };
 

@@ -1,6 +1,5 @@
 // For whoever has just come: who is there to be spoken to, and how one walks. Each goes once it was done, for good.
 
-import { HERE } from '../app/app.js';
 import { EARSHOT } from '../app/world.js';
 import { html, useApp, useEffect, useState, useTicks } from './html.js';
 import { Icon } from './icons.js';
@@ -19,7 +18,9 @@ export function FirstSteps() {
   };
   useEffect(() => app.hereabouts.chat.on('outgoing', () => tick('talked')), [done]);
   const [nearest] = app.world.nearby;
-  const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && app.openRoom === HERE && app.conversation;
+  const { kind } = app.conversation ?? {};
+  // Whatever is open of where one stands, a land's or what is said aloud, is what the greeting goes to.
+  const inEarshot = nearest?.distance <= EARSHOT && !done.includes('talked') && ['land', 'nearby'].includes(kind);
   if (app.claiming || (!inEarshot && done.includes('walked'))) return null;
   return html`
     <div class="first-steps">
@@ -38,7 +39,7 @@ function HowToWalk({ onWalked }) {
   return html`
     <p data-testid="how-to-walk">
       <${Icon} name="walk" size=${18} />
-      <span class="by-mouse">Click the ground, or use the arrow keys</span><span class="by-touch">Tap the ground to walk</span>
+      <span class="by-mouse">Click to walk, or use the arrow keys</span><span class="by-touch">Tap to walk</span>
     </p>`;
 }
 

@@ -1,19 +1,15 @@
 // The middle of the page: the map's canvas, the name of the land underfoot,
-// and the few tools that lie over it.
+// the minimap, and at its foot what dock.js has.
 
-import { AWAY_MS } from '../app/app.js';
 import { Unseen } from '../map/unseen.js';
-import { Claim } from './claim.js';
-import { FirstSteps, keysBetweenMapAndTalk } from './first-steps.js';
-import { html, useApp, useEffect, useRef, useState, useTicks } from './html.js';
+import { Dock } from './dock.js';
+import { keysBetweenMapAndTalk } from './first-steps.js';
+import { html, useApp, useEffect, useRef, useState } from './html.js';
 import { loadMap } from './load-map.js';
 import { Minimap } from './minimap.js';
 import { IconButton } from './parts.js';
-import { VoiceBar } from './voice-bar.js';
 
-const ZOOM_STEP = 1.35;
-const OVER_MAP = '.stage > .land-label, .stage > .map-tools, .stage > .claim, .stage > .claim-bar, .stage > .first-steps, .stage > .voice, .stage > .lost, .stage > .minimap, .shell > .call-panel';
-const RESTARTING = 1012; // close code
+const OVER_MAP = '.stage > .land-label, .stage > .minimap, .dock > .map-tools, .dock > .passing > *, .dock > .first-steps > *, .dock-row > *, .shell > .call-panel';
 const NEAR_TOP = 90; // pixels: what begins above is at the top
 
 export function MapView() {
@@ -58,17 +54,9 @@ export function MapView() {
       <canvas ref=${canvas} data-testid="map" tabindex="0" role="application"
         id="map" aria-label="Map. Walk with the arrow keys or W, A, S and D; Enter leads to the chat. People and lands are listed beside it."></canvas>
       <${LandLabel} />
-      <${Lost} />
-      <${FirstSteps} />
       ${(failed || map?.isLost) && html`<${NoPicture} failed=${failed} />`}
       ${map && html`<${Minimap} map=${map} />`}
-      <div class="map-tools" role="toolbar" aria-label="Map">
-        <${IconButton} icon="plus" label="Zoom in" onClick=${() => map?.camera.zoom(ZOOM_STEP)} />
-        <${IconButton} icon="minus" label="Zoom out" onClick=${() => map?.camera.zoom(1 / ZOOM_STEP)} />
-        <${IconButton} icon="target" label="Back to me" onClick=${() => map?.recentre()} />
-      </div>
-      <${VoiceBar} />
-      <${Claim} />
+      <${Dock} map=${map} />
     </main>`;
 }
 
@@ -99,26 +87,6 @@ function NoPicture({ failed }) {
     </div>`;
 }
 
-/** What happened to the connection, and what is done about it. */
-function Lost() {
-  const app = useApp();
-  const { state, retryAt, closeCode } = app.hereabouts.chat;
-  useTicks(500);
-  if (app.awaySince === null || Date.now() - app.awaySince < AWAY_MS) return null;
-  let what = closeCode === RESTARTING ? 'The server is restarting' : 'The connection was lost';
-  if (!app.wasConnected) what = 'Connecting takes longer than usual';
-  if (!navigator.onLine) what = 'You are offline';
-  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
-  return html`
-    <div class="lost" data-testid="lost">
-      <i></i>
-      <span role="status"><b>${what}</b>${app.wasConnected && html`<small>What you write is sent afterwards.</small>`}</span>
-      ${state === 'waiting'
-        ? html`<button type="button" class="button" title="Next try in ${seconds} s" onClick=${() => app.hereabouts.retryNow()}>Try now</button>`
-        : html`<small>Trying…</small>`}
-    </div>`;
-}
-
 /** Tells the map what lies over it, so that one's avatar and all words stay in view. */
 function cover(map, canvas, tab) {
   const { left, top } = canvas.getBoundingClientRect();
@@ -129,5 +97,7 @@ function cover(map, canvas, tab) {
   const sheet = document.querySelector('.shell > .chat');
   const isPhone = getComputedStyle(sheet).position === 'fixed';
   const lowest = Math.max(0, ...map.overlays.filter(({ y }) => y < NEAR_TOP).map(({ y, height }) => y + height));
-  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? 0 : sheet.offsetHeight } : { above: 0, below: 0 };
+  // What comes and goes at the foot does not move the map, what stays there does.
+  const foot = canvas.offsetHeight - document.querySelector('.dock-row').getBoundingClientRect().top + top;
+  map.camera.covered = isPhone ? { above: lowest, below: tab === 'map' ? foot : sheet.offsetHeight } : { above: 0, below: 0 };
 }

@@ -77,7 +77,7 @@ function Failure({ conversation, row }) {
   const app = useApp();
   return html`
     <p class="failure" role="alert">
-      Not sent. ${inWords(row.error)}
+      Not sent. ${row.error.code === 'forbidden' ? 'This person cannot be written to.' : inWords(row.error)}
       ${' '}<button type="button" class="link" onClick=${() => app.hereabouts.chat.retry(row.client_id)}>Send again</button>
       ${' '}<button type="button" class="link" onClick=${() => app.conversations.discard(conversation, row.client_id)}>Discard</button>
     </p>`;

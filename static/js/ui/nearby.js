@@ -3,13 +3,12 @@
 
 import { HERE } from '../app/app.js';
 import { NEARBY } from '../app/spoken.js';
-import { steps, together } from '../app/words.js';
+import { together } from '../app/words.js';
 import { EARSHOT } from '../app/world.js';
 import { html, useApp } from './html.js';
 import { Icon } from './icons.js';
+import { LandsNear } from './lands-near.js';
 import { Count, Empty } from './parts.js';
-
-const NEAREST_LANDS = 4;
 
 /** @param {import('../app/world.js').World} world @returns {object[]} those who would hear, nearest first */
 export function inEarshot(world) {
@@ -52,25 +51,12 @@ export function NothingSaid() {
       <//>`;
   }
   const { x, y } = app.world.self;
-  const nearest = app.lands.nearest(x, y).slice(0, NEAREST_LANDS);
-  const walk = ({ x: left, y: top, width, height }) => {
-    app.world.walkTo(left + width / 2, top + height / 2);
-    app.set({ tab: 'map' });
-  };
+  const some = app.lands.nearest(x, y).length > 0;
   return html`
     <${Empty} icon="walk" title="You are on open ground">
-      <p>Whoever stands close hears what you say. Each land has a conversation of its own${nearest.length ? ':' : '.'}</p>
-      ${nearest.length > 0 && html`
-        <ul class="rows lands-near">
-          ${nearest.map(({ land, distance }) => html`
-            <li key=${land.id}>
-              <button type="button" class="row" onClick=${() => walk(land)}>
-                <span class="row-text"><b>${land.title}</b><small>${app.people.name(land.owner_id)}’s, ${steps(distance)}</small></span>
-                <span class="go">Walk there</span>
-              </button>
-            </li>`)}
-        </ul>`}
-      ${!nearest.length && html`
+      <p>Whoever stands close hears what you say. Each land has a conversation of its own${some ? ':' : '.'}</p>
+      ${some && html`<${LandsNear} />`}
+      ${!some && html`
         <p>There are no lands around yet. Be the first.</p>
         <button type="button" class="button" onClick=${() => app.set({ claiming: true, tab: 'map' })}>Claim this spot</button>`}
     <//>`;

@@ -3,6 +3,7 @@
 import { AuthCard } from './auth-card.js';
 import { Backdrop } from './backdrop.js';
 import { AppContext, html, useChanges, useErrorBoundary } from './html.js';
+import { Notices } from './notices.js';
 import { Shell } from './shell.js';
 
 export function Root({ app }) {
@@ -12,9 +13,7 @@ export function Root({ app }) {
   return html`
     <${AppContext.Provider} value=${app}>
       <${Phase} app=${app} phase=${app.phase} />
-      <div class="notices" role="status" aria-live="polite">
-        ${app.notices.map(({ id, text, tone }) => html`<p key=${id} class="notice ${tone}">${text}</p>`)}
-      </div>
+      ${app.phase !== 'signed_in' && html`<${Notices} />`}
     <//>`;
 }
 

@@ -39,8 +39,9 @@ export function Shell() {
 
 function Tabs() {
   const app = useApp();
-  const chat = app.conversation?.unread ?? 0;
-  const unread = { chat, talks: app.conversations.unread - chat };
+  const { conversation, conversations } = app;
+  const chat = conversation?.unread ?? 0;
+  const unread = { chat, talks: conversations.unread - (conversation === conversations.nearby ? 0 : chat) };
   return html`
     <nav class="tabs" aria-label="Views">
       ${TABS.map(({ id, icon, label }) => html`
