@@ -17,10 +17,10 @@ import pytest
 from playwright.async_api import expect
 
 from handlers.pages import permissions
+from tests.browser.calling import call
 from tests.browser.client import forgive, road
-from tests.browser.conftest import Browser, Visitor
+from tests.browser.conftest import ARGUMENTS, Browser, Visitor
 from tests.browser.test_hidden_address import HARMLESS, Said, hide, with_relay
-from tests.browser.test_map_and_calls import call
 from tests.browser.test_map_world import put
 from tests.harness import Server
 
@@ -219,11 +219,12 @@ async def test_sound_outlives_the_signaling(server: Server, browse) -> None:
 
 
 @pytest.mark.gen_test(timeout=300)
-async def test_leaving_releases_the_microphone(server: Server, browse) -> None:
-    """Switched off, signed out, or taken over by another device: the track has ended, and who was near is told."""
+async def test_leaving_releases_the_microphone(new_server, browse) -> None:
+    """Switched off, taken over by another device, or signed out: the track has ended, and who was near is told. So they
+    are when the page is left, and not only when the server gives up waiting."""
     ended = "() => window.track.readyState === 'ended' && hereabouts.voice.state === 'off' && !hereabouts.voice.links.length"
     keep = "() => { window.track = hereabouts.voice.microphone; return window.track.readyState; }"
-    async with browse(server) as browser:
+    async with new_server(rejoin_seconds=600) as server, browse(server) as browser:
         ann, bob = await arrive(browser, (0, 0), (2, 0))
         await switch_on(ann, bob)
         await hear(bob, ann)
@@ -248,11 +249,16 @@ async def test_leaving_releases_the_microphone(server: Server, browse) -> None:
         await says(ann, "You talk on another device now")
         await all_hear_each_other(phone, bob)
 
+        await phone.page.goto("about:blank")
+        await says(bob, "Nobody near is listening yet")
+        await switch_on(ann)
+        await all_hear_each_other(ann, bob)
+
         assert await bob.page.evaluate(keep) == "live"
         await bob.find("settings").click()
         await bob.find("logout").click()
         await bob.until(ended)
-        await says(phone, "Nobody near is listening yet")
+        await says(ann, "Nobody near is listening yet")
 
 
 @pytest.mark.gen_test(timeout=300)
@@ -263,14 +269,35 @@ async def test_another_microphone_takes_the_place_of_the_first(server: Server, b
         choose = """async () => {
           const { devices } = await import('/static/js/client/index.js');
           window.first = hereabouts.voice.microphone;
-          devices.choose('audioinput', devices.list('audioinput').at(-1).deviceId);
+          const other = devices.list('audioinput').at(-1);
+          devices.choose('audioinput', other.deviceId);
+          return other.label;
         }"""
-        await ann.page.evaluate(choose)
+        chosen = await ann.page.evaluate(choose)
         await ann.until(
-            "() => window.first.readyState === 'ended' && hereabouts.voice.microphone !== window.first"
+            "(label) => window.first.readyState === 'ended' && hereabouts.voice.microphone.label === label",
+            chosen,
         )
         await hear(bob, ann)
         assert await bob.page.evaluate(LINK, await id_of(ann)) == link
+
+
+@pytest.mark.gen_test(timeout=300)
+async def test_sound_that_the_browser_holds_back_is_turned_on(server: Server, browse) -> None:
+    """Joined without a click that the browser takes for one, others hear, and are heard after another click."""
+    async with browse(server, [*ARGUMENTS, "--autoplay-policy=user-gesture-required"]) as browser:
+        ann, bob = await arrive(browser, (0, 0), (2, 0))
+        await ann.page.evaluate("""async () => {
+          while (navigator.userActivation.isActive) await new Promise((over) => setTimeout(over, 50));
+          document.querySelector('[data-testid=voice-switch]').click();
+        }""")
+        await switch_on(bob)
+        await hear(bob, ann)
+        await expect(ann.find("voice-resume")).to_be_visible()
+        assert not await ann.page.evaluate("hereabouts.voice.audible")
+        await ann.find("voice-resume").click()
+        await says(ann, "1 person hears you")
+        await hear(ann, bob)
 
 
 @pytest.mark.gen_test(timeout=300)

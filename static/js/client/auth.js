@@ -23,7 +23,7 @@ const REFRESH_TIMEOUT_MS = 3_000;
 /**
  * @typedef {{id: string, username: string, display_name: string}} User
  *
- * Events: `signed_in {user}`, `signed_out {reason}`; a reason is `'logout'`,
+ * Events: `signed_in {user}`, `logging_out`, before the server is told, `signed_out {reason}`; a reason is `'logout'`,
  * `'expired'`, `'ended'` (elsewhere) or `'deleted'`.
  */
 export class Auth extends Emitter {
@@ -110,6 +110,7 @@ export class Auth extends Emitter {
   /** Ends this login, here and at the server. @throws {HereaboutsError} signed out here all the same */
   async logout() {
     this.#leaving = 'logout';
+    this.emit('logging_out');
     try {
       await this.#http.send('POST', '/auth/logout', { token: await this.token() });
     } finally {
