@@ -250,12 +250,18 @@ async def calls(server: Server, browser: Browser, size: str) -> States:
         await expect(ann.find("remote-screen")).to_be_visible(timeout=30_000)
         yield "call-screen", ann
 
-        way.close()
-        await expect(ann.find("call-panel", state="reconnecting")).to_be_visible(timeout=30_000)
-        yield "call-reconnecting", ann
         await ann.find("call-hangup").click()
         await expect(ann.page.get_by_text("Call with bob ended")).to_be_visible()
         yield "call-ended", ann
+
+        await open_menu(ann, "bob")
+        await ann.find("call-audio").first.click()
+        await show(ann, "map")
+        await bob.find("call-accept").click()
+        await expect(ann.find("call-panel", state="active")).to_be_visible(timeout=30_000)
+        way.close()
+        await expect(ann.find("call-panel", state="reconnecting")).to_be_visible(timeout=30_000)
+        yield "call-reconnecting", ann
         await bob.page.close()  # before the road is gone that it looks for
         forgive(bob)
 

@@ -249,7 +249,7 @@ async def test_another_way_is_found_when_the_one_in_use_is_lost(
 @pytest.mark.gen_test(timeout=180)
 async def test_a_call_outlasts_the_network_of_its_signaling(server: Server, browse) -> None:
     """Both are told that it reconnects; when the network is back ICE starts anew, and the call goes on."""
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         await call(ann, bob, "audio")
         await talking(ann, bob)
@@ -273,8 +273,8 @@ async def test_a_call_is_ended_without_a_connection(new_server: Callable[..., Se
     ring again; not only when the server gives up waiting."""
     async with (
         new_server(rejoin_seconds=600) as server,
-        browse(server) as browser,
         road(server.app.port) as way,
+        browse(server) as browser,
     ):
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         await call(ann, bob, "audio")
