@@ -23,7 +23,7 @@ const REFRESH_TIMEOUT_MS = 3_000;
 /**
  * @typedef {{id: string, username: string, display_name: string}} User
  *
- * Events: `signed_in {user}`, `logging_out`, before the server is told, `signed_out {reason}`; a reason is `'logout'`,
+ * Events: `signed_in {user}`, `signed_out {reason}`; a reason is `'logout'`,
  * `'expired'`, `'ended'` (elsewhere) or `'deleted'`.
  */
 export class Auth extends Emitter {
@@ -107,7 +107,7 @@ export class Auth extends Emitter {
     this.#access = null;
   }
 
-  /** Ends this login, here and at the server. @throws {HereaboutsError} signed out here all the same */
+  /** Ends this login, here and at the server, which `logging_out` tells before. @throws {HereaboutsError} signed out here all the same */
   async logout() {
     this.#leaving = 'logout';
     this.emit('logging_out');
