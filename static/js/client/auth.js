@@ -107,7 +107,7 @@ export class Auth extends Emitter {
     this.#access = null;
   }
 
-  /** Ends this login, here and at the server, which `logging_out` tells before. @throws {HereaboutsError} signed out here all the same */
+  /** Ends this login, here and at the server; `logging_out` is told first. @throws {HereaboutsError} signed out here all the same */
   async logout() {
     this.#leaving = 'logout';
     this.emit('logging_out');
