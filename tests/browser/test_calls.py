@@ -31,6 +31,15 @@ REAL_TABS = [
 ]
 ALLOWED = {"permissions": ["camera", "microphone"]}
 
+# Every AudioContext that the page makes, in the order of making.
+KEEP_CONTEXTS = """
+const Real = AudioContext;
+globalThis.contexts = [];
+globalThis.AudioContext = class extends Real {
+  constructor(...options) { super(...options); contexts.push(this); }
+};
+"""
+
 UFRAG = "() => /a=ice-ufrag:(.*)/.exec(window.hereabouts.call.peer.localDescription.sdp)[1]"
 MICROPHONE = "() => window.hereabouts.call.localStream.getAudioTracks().map(({ label }) => label)"
 SINK = "() => document.querySelector('[data-testid=remote-sound]').sinkId"
@@ -240,7 +249,7 @@ async def test_another_way_is_found_when_the_one_in_use_is_lost(
 @pytest.mark.gen_test(timeout=180)
 async def test_a_call_outlasts_the_network_of_its_signaling(server: Server, browse) -> None:
     """Both are told that it reconnects; when the network is back ICE starts anew, and the call goes on."""
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         await call(ann, bob, "audio")
         await talking(ann, bob)
@@ -255,6 +264,46 @@ async def test_a_call_outlasts_the_network_of_its_signaling(server: Server, brow
         await bob.until(f"(before) => ({UFRAG})() !== before", before)
         for visitor in (ann, bob):
             await flows(visitor)
+        forgive(bob)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_call_is_ended_without_a_connection(new_server: Callable[..., Server], browse) -> None:
+    """Hung up or declined, it is over there at once, and for the other side with the next connection, which does not
+    ring again; not only when the server gives up waiting."""
+    async with (
+        new_server(rejoin_seconds=600) as server,
+        road(server.app.port) as way,
+        browse(server) as browser,
+    ):
+        ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
+        await call(ann, bob, "audio")
+        await talking(ann, bob)
+        way.close()
+        await expect(bob.find("call-panel", state="reconnecting")).to_be_visible(timeout=30_000)
+        await bob.find("call-hangup").click()
+        await expect(bob.find("call-panel")).to_have_count(0)
+        await expect(ann.find("call-panel")).to_be_visible()
+        way.open()
+        await bob.page.evaluate("() => window.hereabouts.retryNow()")
+        await expect(ann.page.get_by_text("Call with bob ended after")).to_be_visible(timeout=30_000)
+        await expect(ann.find("call-panel")).to_have_count(0)
+
+        await bob.until("() => window.hereabouts.signal.state === 'open'")
+        await ring(ann, bob, "audio")
+        await bob.find("incoming-call").wait_for()
+        way.close()
+        await bob.until("() => window.hereabouts.signal.state !== 'open'")
+        await bob.page.evaluate("""() => {
+          window.rang = 0;
+          window.hereabouts.signal.on('incoming', () => { window.rang += 1; });
+        }""")
+        await bob.find("call-reject").click()
+        await expect(bob.find("incoming-call")).to_have_count(0)
+        way.open()
+        await bob.page.evaluate("() => window.hereabouts.retryNow()")
+        await expect(ann.page.get_by_text("bob declined")).to_be_visible(timeout=30_000)
+        assert await bob.page.evaluate("() => window.rang") == 0
         forgive(bob)
 
 
@@ -300,6 +349,7 @@ async def test_devices_are_chosen(server: Server, browse) -> None:
     async with browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob")
         said = offers(ann)
+        await ann.page.add_init_script(KEEP_CONTEXTS)
         await reloaded(ann)
         await call(ann, bob, "audio")
         await talking(ann, bob)
@@ -323,7 +373,9 @@ async def test_devices_are_chosen(server: Server, browse) -> None:
         await ann.find("call-hangup").click()
         await expect(bob.find("call-panel")).to_have_count(0)
 
-        await call(bob, ann, "audio")
+        await ring(bob, ann, "audio")
+        await ann.until("() => contexts.at(-1).state !== 'closed' && contexts.at(-1).sinkId !== ''")
+        await ann.find("call-accept").click()
         await talking(ann, bob)
         assert await ann.page.evaluate(MICROPHONE) == ["Fake Audio Input 2"]
         await ann.find("call-hangup").click()

@@ -67,7 +67,7 @@ async def test_a_return_is_one_resume(server: Server, browse) -> None:
     ann, bob = await server.person("ann"), await server.person("bob")
     land, private, group = await ann.land(), await ann.private(bob), await ann.group(bob)
     seen = await post(ann, land, "seen and stays", "seen and goes")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("await chat.join(given)", land)
         seen += await post(ann, land, "as it happens")
@@ -109,7 +109,7 @@ async def test_a_return_to_more_rooms_than_one_resume_takes(server: Server, brow
     """With more than 200 rooms it takes a second request, and no more."""
     ann, bob = await server.person("ann"), await server.person("bob")
     rooms = [await ann.group(bob, name=f"group {number}") for number in range(201)]
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         client.wire.forget()
         way.close()
@@ -128,7 +128,7 @@ async def test_a_resume_that_is_refused_for_the_moment(server: Server, browse) -
     """It is asked for again, of the rooms that still need it; messages for them wait until then and do not fail."""
     ann, bob = await server.person("ann"), await server.person("bob")
     lands = [await ann.land(), await ann.land(20)]
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = Client(await browser.visit("bob", port=way.port))
         await client.visitor.page.evaluate(REFUSE_RESUMES)
         await client.sign_in(bob)
@@ -159,7 +159,7 @@ async def test_a_room_that_is_left_without_a_connection(server: Server, browse) 
     """It is left with the connection: the return does not enter it again."""
     ann, bob = await server.person("ann"), await server.person("bob")
     left, kept = await ann.land(), await ann.land(20)
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("for (const room of given) await chat.join(room)", [left, kept])
         way.close()
@@ -177,7 +177,7 @@ async def test_who_missed_too_much_reads_it_from_history(server: Server, browse)
     ann, bob = await server.person("ann"), await server.person("bob")
     land = await ann.land()
     writer = await ann.chat(land)
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("await chat.join(given)", land)
         way.close()
@@ -201,7 +201,7 @@ async def test_a_room_that_closed_meanwhile_is_lost(server: Server, browse) -> N
         await ann.land(access="invited", invited_ids=[bob.id]),
         await ann.land(20),
     )
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("for (const room of given) await chat.join(room)", [shut, land])
         way.close()
@@ -256,7 +256,7 @@ async def test_an_acknowledgement_that_was_lost(server: Server, browse) -> None:
     ann, bob = await server.person("ann"), await server.person("bob")
     land = await ann.land()
     watcher = await ann.chat(land)
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("await chat.join(given)", land)
         way.lose_answers()
@@ -520,7 +520,7 @@ async def test_nearby_is_who_is_in_view(server: Server, browse) -> None:
     async def walk(x: float) -> None:
         await walker.ask("location_updated", type="update_location", x=x, y=1)
 
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("await chat.updateLocation({ x: 0, y: 0 }); chat.watchNearby(20)")
         shown = "JSON.stringify([...chat.nearby.values()].map(({ username, x, y }) => [username, x, y]))"

@@ -48,7 +48,7 @@ async def test_two_meet_at_the_fire(server: Server, browse) -> None:
 async def test_a_name_that_is_taken_and_a_network_that_goes(server: Server, browse) -> None:
     """Both are said in words; what was said meanwhile is heard after the connection is back."""
     await server.person("ann")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann = await come(browser, "ann", way.port)
         await ann.page.get_by_label("Your name").fill("ann")
         await ann.page.get_by_role("button", name="Sit down").click()

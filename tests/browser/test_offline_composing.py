@@ -88,7 +88,7 @@ async def test_what_was_not_sent_outlives_a_reload(server: Server, browse) -> No
     """Messages, what was said aloud, and drafts: shown as waiting, sent once and in order by the page after it."""
     owner = await server.person("owner")
     await owner.land(-50, -50, width=100, height=100, name="Everywhere")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann = await browser.registered("ann", port=way.port)
         await expect(ann.find("land-label")).to_contain_text("Everywhere", timeout=SLOW)
         await say(ann, "sent before")
@@ -122,7 +122,7 @@ async def test_signing_out_leaves_nothing_unsent_behind(server: Server, browse) 
     owner = await server.person("owner")
     await owner.land(-50, -50, width=100, height=100, name="Everywhere")
     kept = "() => JSON.stringify({ ...sessionStorage, ...localStorage })"
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann = await browser.registered("ann", port=way.port)
         await expect(ann.find("land-label")).to_contain_text("Everywhere", timeout=SLOW)
         way.close()

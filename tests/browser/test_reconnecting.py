@@ -40,7 +40,7 @@ async def test_somebody_who_was_cut_off_has_missed_nothing(server: Server, brows
     """What was said meanwhile is there once, what was deleted shows as deleted; it took one resume and no history."""
     owner = await server.person("owner")
     await owner.land(-50, -50, width=100, height=100, name="Everywhere")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         for visitor in (ann, bob):
             await expect(visitor.find("land-label")).to_contain_text("Everywhere")
@@ -79,7 +79,7 @@ async def test_what_is_written_while_the_network_is_away(server: Server, browse)
     """It stands there as on its way, in its order, and is sent once when the network is back, after what was said before."""
     owner = await server.person("owner")
     await owner.land(-50, -50, width=100, height=100, name="Everywhere")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         for visitor in (ann, bob):
             await expect(visitor.find("land-label")).to_contain_text("Everywhere")

@@ -133,7 +133,7 @@ async def test_what_was_heard_is_read_back_page_by_page(server: Server, browse) 
 @pytest.mark.gen_test(timeout=240)
 async def test_what_is_said_without_a_connection_is_said_afterwards(server: Server, browse) -> None:
     """In its order, once, and by then one stands somewhere again; what the other said meanwhile comes first."""
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         _, bob = await bystander(server, "bob", 1, 1)
         ann = await arrived(browser, "ann", 0, 0, port=way.port)
         await say(ann, "before")

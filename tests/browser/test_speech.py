@@ -58,7 +58,7 @@ async def test_what_was_missed_is_told_in_order_and_once(server: Server, browse)
     hers = await at(ann)
     await at(bob)
     await say(hers, "before bob signed in here")
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         expected: list[str] = []
         for synced in (2, 3):
@@ -92,7 +92,7 @@ async def test_what_was_not_acknowledged_is_said_again_and_heard_once(server: Se
     """When it is known again where one stands, and in the order in which it was said."""
     ann, bob = await server.person("ann"), await server.person("bob")
     hers = await at(ann)
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         client = await client_of(browser, bob, port=way.port)
         await client.run("await chat.updateLocation({ x: 0, y: 0 });")
         way.lose_answers()

@@ -17,10 +17,10 @@ import pytest
 from playwright.async_api import expect
 
 from handlers.pages import permissions
+from tests.browser.calling import call
 from tests.browser.client import forgive, road
-from tests.browser.conftest import Browser, Visitor
+from tests.browser.conftest import ARGUMENTS, Browser, Visitor
 from tests.browser.test_hidden_address import HARMLESS, Said, hide, with_relay
-from tests.browser.test_map_and_calls import call
 from tests.browser.test_map_world import put
 from tests.harness import Server
 
@@ -49,6 +49,13 @@ SOUNDS = """([id, gain, pan]) => {
   const { sound } = hereabouts.voice.linkWith(id) ?? {};
   return sound && Math.abs(sound.gain - gain) < 0.025 && Math.abs(sound.pan - pan) < 0.06;
 }"""
+# As soon as the switch is there.
+SWITCH_ON = """new MutationObserver((_, observer) => {
+  const found = document.querySelector('[data-testid="voice-switch"]');
+  if (!found) return;
+  observer.disconnect();
+  found.click();
+}).observe(document, { childList: true, subtree: true });"""
 LINK = "(id) => hereabouts.voice.linkWith(id)?.id ?? null"
 CONNECTED = "(count) => hereabouts.voice.links.filter(({ connected }) => connected).length === count"
 
@@ -192,7 +199,7 @@ async def test_a_call_has_the_word_and_gives_it_back(server: Server, browse) -> 
 async def test_sound_outlives_the_signaling(server: Server, browse) -> None:
     """While a connection is away sound goes on; it comes back to the same links, and ICE begins anew. What was muted
     meanwhile is told then."""
-    async with browse(server) as browser, road(server.app.port) as way:
+    async with road(server.app.port) as way, browse(server) as browser:
         (ann,) = await arrive(browser, (0, 0))
         (bob,) = await arrive(browser, (2, 0), names=("bob",), port=way.port)
         await switch_on(ann, bob)
@@ -219,11 +226,12 @@ async def test_sound_outlives_the_signaling(server: Server, browse) -> None:
 
 
 @pytest.mark.gen_test(timeout=300)
-async def test_leaving_releases_the_microphone(server: Server, browse) -> None:
-    """Switched off, signed out, or taken over by another device: the track has ended, and who was near is told."""
+async def test_leaving_releases_the_microphone(new_server, browse) -> None:
+    """Switched off, taken over by another device, or signed out: the track has ended, and who was near is told. So they
+    are when the page is left, and not only when the server gives up waiting."""
     ended = "() => window.track.readyState === 'ended' && hereabouts.voice.state === 'off' && !hereabouts.voice.links.length"
     keep = "() => { window.track = hereabouts.voice.microphone; return window.track.readyState; }"
-    async with browse(server) as browser:
+    async with new_server(rejoin_seconds=600) as server, browse(server) as browser:
         ann, bob = await arrive(browser, (0, 0), (2, 0))
         await switch_on(ann, bob)
         await hear(bob, ann)
@@ -248,11 +256,16 @@ async def test_leaving_releases_the_microphone(server: Server, browse) -> None:
         await says(ann, "You talk on another device now")
         await all_hear_each_other(phone, bob)
 
+        await phone.page.goto("about:blank")
+        await says(bob, "Nobody near is listening yet")
+        await switch_on(ann)
+        await all_hear_each_other(ann, bob)
+
         assert await bob.page.evaluate(keep) == "live"
         await bob.find("settings").click()
         await bob.find("logout").click()
         await bob.until(ended)
-        await says(phone, "Nobody near is listening yet")
+        await says(ann, "Nobody near is listening yet")
 
 
 @pytest.mark.gen_test(timeout=300)
@@ -263,14 +276,46 @@ async def test_another_microphone_takes_the_place_of_the_first(server: Server, b
         choose = """async () => {
           const { devices } = await import('/static/js/client/index.js');
           window.first = hereabouts.voice.microphone;
-          devices.choose('audioinput', devices.list('audioinput').at(-1).deviceId);
+          const other = devices.list('audioinput').at(-1);
+          devices.choose('audioinput', other.deviceId);
+          return other.label;
         }"""
-        await ann.page.evaluate(choose)
+        chosen = await ann.page.evaluate(choose)
         await ann.until(
-            "() => window.first.readyState === 'ended' && hereabouts.voice.microphone !== window.first"
+            "(label) => window.first.readyState === 'ended' && hereabouts.voice.microphone.label === label",
+            chosen,
         )
         await hear(bob, ann)
         assert await bob.page.evaluate(LINK, await id_of(ann)) == link
+
+
+@pytest.mark.gen_test(timeout=300)
+async def test_sound_that_the_browser_holds_back_is_turned_on(server: Server, browse) -> None:
+    """On before anything was clicked, others hear one, and are heard after a click."""
+    async with browse(server, [*ARGUMENTS, "--autoplay-policy=document-user-activation-required"]) as browser:
+        ann, bob = await arrive(browser, (0, 0), (2, 0))
+        fresh = Visitor("ann", ann.context, await ann.context.new_page())
+        browser.visitors.append(fresh)
+        await ann.page.close()
+        # All that is evaluated by way of the debugger is a click to the browser: until it has joined, nothing is.
+        joined = asyncio.Event()
+        fresh.page.on(
+            "websocket",
+            lambda socket: socket.on(
+                "framesent", lambda frame: joined.set() if "voice_join" in str(frame) else None
+            ),
+        )
+        await fresh.page.add_init_script(SWITCH_ON)
+        await fresh.page.goto(bob.page.url)
+        await joined.wait()
+        await expect(fresh.find("voice-resume")).to_be_visible(timeout=SECONDS * 1000)
+        assert not await fresh.page.evaluate("hereabouts.voice.audible")
+        await switch_on(bob)
+        await hear(bob, fresh)
+        await fresh.shot("voice-held-back-desktop")
+        await fresh.find("voice-resume").click()
+        await says(fresh, "1 person hears you")
+        await hear(fresh, bob)
 
 
 @pytest.mark.gen_test(timeout=300)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -44,6 +47,37 @@ def test_a_callback_that_computes_for_long_fails(io_loop: IOLoop) -> None:
 
     with pytest.raises(AssertionError, match="compute"), guards.unblocked_loop(most_cpu=0.01):
         io_loop.run_sync(compute)
+
+
+def test_a_callback_that_waits_for_long_fails(io_loop: IOLoop) -> None:
+    """Whatever it waits for."""
+
+    async def wait() -> None:
+        time.sleep(0.3)
+
+    with pytest.raises(AssertionError, match="wait"), guards.unblocked_loop(most_wall=0.1):
+        io_loop.run_sync(wait)
+
+
+def test_waiting_for_a_cpu_passes(io_loop: IOLoop) -> None:
+    """Of one CPU shared with four others who compute, a callback gets a fifth. (Linux alone tells.)"""
+
+    async def compute() -> None:
+        until = time.thread_time() + 0.2
+        while time.thread_time() < until:
+            pass
+
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        with guards.unblocked_loop(most_cpu=1.0, most_wall=0.4):
+            io_loop.run_sync(compute)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        os.sched_setaffinity(0, cpus)
 
 
 def test_waiting_without_blocking_passes(io_loop: IOLoop) -> None:

@@ -107,9 +107,10 @@ export class Auth extends Emitter {
     this.#access = null;
   }
 
-  /** Ends this login, here and at the server. @throws {HereaboutsError} signed out here all the same */
+  /** Ends this login, here and at the server; `logging_out` is told first. @throws {HereaboutsError} signed out here all the same */
   async logout() {
     this.#leaving = 'logout';
+    this.emit('logging_out');
     try {
       await this.#http.send('POST', '/auth/logout', { token: await this.token() });
     } finally {

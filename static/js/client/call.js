@@ -108,7 +108,7 @@ export class Call extends Emitter {
         call_type: this.type,
       });
       this.id ??= callId;
-      if (this.state === 'ended') this.#signal.notify('call_hangup', { call_id: callId });
+      if (this.state === 'ended') this.#signal.endCall(callId);
       else if (this.state === 'dialing') this.#setState('ringing');
     } catch (error) {
       this.#fail(error);
@@ -128,12 +128,12 @@ export class Call extends Emitter {
   }
 
   reject() {
-    this.#signal.notify('call_reject', { call_id: this.id });
+    this.#signal.endCall(this.id, 'call_reject');
     this.#end('rejected');
   }
 
   hangUp() {
-    if (this.id) this.#signal.notify('call_hangup', { call_id: this.id });
+    if (this.id) this.#signal.endCall(this.id);
     this.#end(this.startedAt === null && this.direction === 'outgoing' ? 'cancelled' : 'hangup');
   }
 
@@ -323,7 +323,7 @@ export class Call extends Emitter {
 
   #giveUp() {
     if (this.state === 'ended') return;
-    this.#signal.notify('call_hangup', { call_id: this.id });
+    this.#signal.endCall(this.id);
     this.#end('no_route');
   }
 
@@ -335,7 +335,7 @@ export class Call extends Emitter {
   #fail(error) {
     if (this.state === 'ended') return;
     if (!(error instanceof HereaboutsError)) reportError(error);
-    if (this.id) this.#signal.notify('call_hangup', { call_id: this.id });
+    if (this.id) this.#signal.endCall(this.id);
     this.error = error;
     this.#end(error.code ?? 'failed');
   }

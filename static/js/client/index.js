@@ -14,6 +14,7 @@ import { Voice } from './voice.js';
 export { Call } from './call.js';
 export { devices } from './devices.js';
 export { canShareScreen } from './media.js';
+export { followSpeaker } from './speaker.js';
 export { Emitter } from './emitter.js';
 export { HereaboutsError } from './errors.js';
 
@@ -32,6 +33,7 @@ export class Hereabouts {
     this.signal = new SignalSocket(`${sockets}/webrtc/signal`, this.auth, this.api);
     this.voice = new Voice(this.signal, this.auth);
     this.auth.on('signed_in', () => this.#open());
+    this.auth.on('logging_out', () => this.signal.close()); // while it still can say that a call and the voice are over
     this.auth.on('signed_out', () => this.#close());
   }
 

@@ -52,10 +52,24 @@ export async function openScreen() {
   }
 }
 
-/** Whichever the browser prefers where the chosen device is away. */
+/** Of a kind of device the chosen one, or whichever the browser prefers. */
 function chosen(kind) {
   const id = devices.chosen(kind);
-  return id ? { deviceId: { ideal: id } } : true;
+  return id ? { deviceId: { exact: id } } : true;
+}
+
+/**
+ * With `exact` first: where a device is only `ideal`, Chromium (156) may open the default although it is there. One that is
+ * away should not stand in the way; which of the two it is, no browser tells.
+ */
+async function openChosen(constraints) {
+  try {
+    return await navigator.mediaDevices.getUserMedia(constraints);
+  } catch (error) {
+    if (error.name !== 'OverconstrainedError') throw error;
+    const ideally = Object.entries(constraints).map(([kind, { deviceId }]) => [kind, deviceId ? { deviceId: { ideal: deviceId.exact } } : true]);
+    return navigator.mediaDevices.getUserMedia(Object.fromEntries(ideally));
+  }
 }
 
 async function open(constraints) {
@@ -63,7 +77,7 @@ async function open(constraints) {
     throw new HereaboutsError('media', 'Calls need a secure connection (https)');
   }
   try {
-    const stream = await navigator.mediaDevices.getUserMedia(constraints);
+    const stream = await openChosen(constraints);
     devices.refresh(); // their names are told from now on
     return stream;
   } catch (cause) {

@@ -1,25 +1,23 @@
 // The voices of others through Web Audio: each comes from its side, as loud as it is near, and tells how loud it
 // is before that. One's own microphone is measured alike, and heard by nobody here.
 
+import { followSpeaker } from './speaker.js';
+
 const EASE_SECONDS = 0.07; // time constant: after the 200 ms that the contract asks for, 95 % of the way
 const SAMPLES = 1024; // some 20 ms
 
 export class Mixer extends AudioContext {
+  #stopFollowing;
+
   /** Made while the browser still takes it for the user's doing; otherwise it stays silent until `resume()`. */
   constructor() {
     super({ latencyHint: 'interactive' });
+    this.#stopFollowing = followSpeaker(this);
   }
 
-  /**
-   * @param {string} deviceId  empty for the default
-   * @returns {Promise<void>} once it sounds there; from the one of before, where that cannot be
-   */
-  async useSpeaker(deviceId) {
-    try {
-      await this.setSinkId?.(deviceId);
-    } catch (error) {
-      console.info('voice: the chosen speaker cannot be used:', error.message);
-    }
+  close() {
+    this.#stopFollowing();
+    return super.close();
   }
 
   /** @param {MediaStreamTrack} track @returns {Meter} */

@@ -24,6 +24,7 @@ export class SignalSocket extends ReconnectingSocket {
   #selfId = null;
   #muted = false;
   #begins = false; // the voice is being joined: what it finds there is not this object's
+  #over = new Set(); // ids of calls that have ended here, of which the server may not know yet
 
   /**
    * @param {string} url
@@ -44,17 +45,19 @@ export class SignalSocket extends ReconnectingSocket {
     this.voice = null;
     this.on('connected', (frame) => this.#connected(frame));
     this.on('state', () => this.call?.signalChanged());
-    globalThis.addEventListener('pagehide', () => keepCall(this.call, this.#selfId));
+    globalThis.addEventListener('pagehide', () => this.#pageEnds());
     this.on('incoming_call', (frame) => this.#incoming(frame));
     this.on('call_started', (frame) => this.#started(frame));
     for (const type of CALL_FRAMES) this.on(type, (frame) => this.#route(frame));
   }
 
-  /** Ends a call under way too. */
+  /** Ends a call under way, and the voice, too. */
   close() {
     this.call?.hangUp();
+    this.#quitVoice();
     super.close();
     this.voice = null;
+    this.#over.clear();
   }
 
   /**
@@ -74,6 +77,21 @@ export class SignalSocket extends ReconnectingSocket {
     const call = this.#hold({ direction: 'outgoing', type, remoteUser: user });
     call.dial();
     return call;
+  }
+
+  /**
+   * Called by Call: tells the server that a call has ended here, with the next connection if there is none now.
+   * @param {string} id
+   * @param {'call_hangup'|'call_reject'} [type]
+   */
+  async endCall(id, type = 'call_hangup') {
+    this.#over.add(id);
+    try {
+      await this.request(type, { call_id: id });
+    } catch (error) {
+      if (error.transient) return;
+    }
+    this.#over.delete(id); // a refusal too says that there is no such call any more
   }
 
   /**
@@ -150,8 +168,19 @@ export class SignalSocket extends ReconnectingSocket {
     return namesRelay((await this.#api.iceServers()).ice_servers);
   }
 
+  /** A call outlives a reload; the voice does not, and the others should not take it for a connection that was lost. */
+  #pageEnds() {
+    keepCall(this.call, this.#selfId);
+    this.#quitVoice();
+  }
+
+  #quitVoice() {
+    if (this.voice) this.notify('voice_leave');
+  }
+
   #connected({ user_id: userId }) {
     this.#selfId = userId;
+    for (const id of this.#over) this.endCall(id);
     if (this.call) this.call.rejoin();
     else this.#resume(takeKeptCall(userId));
     this.#rejoinVoice();
@@ -167,7 +196,7 @@ export class SignalSocket extends ReconnectingSocket {
   #incoming({ call_id: id, call_type: type, caller_id: callerId, caller_username: username }) {
     // Told again to a connection that opens while the phone rings; and when the two call each
     // other, the server joins both calls into one, which `call_started` then names.
-    if (this.call) return;
+    if (this.call || this.#over.has(id)) return;
     this.emit('incoming', this.#hold({ id, direction: 'incoming', type, remoteUser: { id: callerId, username } }));
   }
 

@@ -50,7 +50,7 @@ export class Voice extends Emitter {
     signal.on('connected', () => this.#links.forEach((link) => link.restart()));
     signal.on('state', ({ state }) => (state === 'closed' ? this.#end() : this.emit('change')));
     signal.on('call', () => this.#means && this.emit('change'));
-    devices.on('chosen', (kind) => this.#deviceChosen(kind));
+    devices.on('chosen', (kind) => kind === 'audioinput' && this.state === 'on' && this.#changeMicrophone());
   }
 
   /** @returns {VoiceLink[]} with those who are near and have joined; `connected` are those who hear one */
@@ -126,7 +126,6 @@ export class Voice extends Emitter {
         () => this.#connected(),
         () => this.#signal.configuration(), // before the microphone: whether there is a way at all
         () => this.#openMicrophone(means),
-        () => means.mixer.useSpeaker(devices.chosen('audiooutput')),
         () => this.#signal.joinVoice(),
       ]) {
         await step();
@@ -163,12 +162,6 @@ export class Voice extends Emitter {
     this.#meter = means.mixer.measure(track);
     for (const link of this.links) link.useMicrophone(track);
     return undefined;
-  }
-
-  #deviceChosen(kind) {
-    if (this.state !== 'on') return;
-    if (kind === 'audioinput') this.#changeMicrophone();
-    if (kind === 'audiooutput') this.#means.mixer.useSpeaker(devices.chosen(kind));
   }
 
   /** To the one that is chosen, or is there, now. */

@@ -47,7 +47,7 @@ function Standing({ call, name }) {
       <b><span>${name}</span>${quality && html`<${Bars} quality=${quality} />`}</b>
       <small>
         ${active ? html`<span role="timer" data-testid="call-duration">${duration(call.seconds)}</span>` : STATES[call.state]}
-        ${active && about && html`<span class="about ${quality ?? ''}"> · ${about}</span>`}
+        ${active && about && html`<span class="call-about ${quality ?? ''}">${about}</span>`}
       </small>
       <span class="spoken" role="status">${STATES[call.state]}${active && about && `. ${about}`}</span>
     </div>`;

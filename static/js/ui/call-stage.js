@@ -1,7 +1,7 @@
 // What there is to see of a call: the other side's screen, picture or face, and in
 // a corner what is small; and the sound, which has no place.
 
-import { devices } from '../client/index.js';
+import { followSpeaker } from '../client/index.js';
 import { html, useApp, useEffect, useRef, useState } from './html.js';
 import { Avatar, IconButton } from './parts.js';
 
@@ -55,24 +55,8 @@ function Sound({ stream }) {
     begin();
     return () => removeEventListener('pointerdown', begin);
   }, [stream]);
-  useEffect(() => {
-    const choose = () => useSpeaker(element.current);
-    choose();
-    return devices.on('changed', choose);
-  }, []);
+  useEffect(() => followSpeaker(element.current), []);
   return html`<audio ref=${element} data-testid="remote-sound" autoplay></audio>`;
-}
-
-/** Not in every browser can one be chosen. */
-async function useSpeaker(element) {
-  const id = devices.used('audiooutput');
-  if (!element.setSinkId || element.sinkId === id) return;
-  try {
-    await element.setSinkId(id);
-  } catch (error) {
-    // Unplugged at this moment: the next look at the devices says so, and then it is the default's turn.
-    if (!['NotFoundError', 'AbortError'].includes(error.name)) throw error;
-  }
 }
 
 function play(element, stream, refused) {

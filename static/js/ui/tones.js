@@ -1,5 +1,7 @@
 // Ringing, made rather than played: two soft notes, repeated until stopped.
 
+import { followSpeaker } from '../client/index.js';
+
 const PATTERNS = {
   incoming: { notes: [659.3, 880], every: 2.2, volume: 0.12 },
   outgoing: { notes: [440], every: 3.2, volume: 0.05 },
@@ -14,11 +16,13 @@ const NOTE_GAP = 0.22;
 export function ring(kind) {
   const { notes, every, volume } = PATTERNS[kind];
   const context = new AudioContext();
+  const stopFollowing = followSpeaker(context);
   const play = () => notes.forEach((pitch, index) => note(context, pitch, context.currentTime + index * NOTE_GAP, volume));
   play();
   const timer = setInterval(play, every * 1000);
   return () => {
     clearInterval(timer);
+    stopFollowing();
     context.close();
   };
 }
