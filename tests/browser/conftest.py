@@ -103,6 +103,16 @@ class Browser:
 
 
 @pytest.fixture
+def new_server(new_server: Callable[..., Server]) -> Callable[..., Server]:
+    """With more time for the database, which has to share its cores with several pages that are painted by the processor."""
+
+    def make(**changes: object) -> Server:
+        return new_server(**{"storage_timeout": 15.0, **changes})
+
+    return make
+
+
+@pytest.fixture
 def browse() -> Callable[..., object]:
     """`async with browse(server) as browser`: a Chromium whose visitors must not see an error in the console."""
 
