@@ -32,8 +32,8 @@ def url_specs(node: Node, wires: Wires) -> list[Rule]:
     shared: dict[str, Any] = {"node": node}
     files: dict[str, Any] = {**shared, "path": str(STATIC)}
     return [
-        URLSpec(CHAT_PATH, Socket, {"endpoint": chat_endpoint(node, wires)}),
-        URLSpec(SIGNAL_PATH, Socket, {"endpoint": signal_endpoint(node, wires)}),
+        URLSpec(CHAT_PATH, Socket, {"endpoint": chat_endpoint(node), "wires": wires}),
+        URLSpec(SIGNAL_PATH, Socket, {"endpoint": signal_endpoint(node), "wires": wires}),
         *(URLSpec(_pattern(path), RestHandler, {**shared, "routes": routes}) for path, routes in ordered),
         URLSpec(r"/api/docs()", DocsPage, files),
         URLSpec(r"/api/openapi.json", OpenApi, {**shared, "routes": ROUTES}),

@@ -16,7 +16,8 @@ from typing import cast
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from handlers.base import Base
-from handlers.wire import Handshake, Wire, Wires
+from handlers.handshake import Handshake
+from handlers.wire import Wire, Wires
 from server import errors
 from server.clock import rfc3339
 from server.dispatch import SLACK_SECONDS, Client, Dispatcher, as_api_error
@@ -39,32 +40,29 @@ class Endpoint:
     """What is on the other side of a path: the hub that its connections are in, who serves them, who is told."""
 
     node: Node
-    wires: Wires
     hub: Hub
     dispatcher: Dispatcher
     arrived: Callable[[Connection], Awaitable[None]]
     departed: Callable[[Connection], None]
 
 
-def chat_endpoint(node: Node, wires: Wires) -> Endpoint:
+def chat_endpoint(node: Node) -> Endpoint:
     """`WS /ws/connect`."""
-    node.chat.share = _share(wires)
 
     async def arrived(connection: Connection) -> None:
         node.chat_arrived(connection)
 
-    return Endpoint(node, wires, node.chat, node.chat_dispatcher, arrived, node.chat_departed)
+    return Endpoint(node, node.chat, node.chat_dispatcher, arrived, node.chat_departed)
 
 
-def signal_endpoint(node: Node, wires: Wires) -> Endpoint:
+def signal_endpoint(node: Node) -> Endpoint:
     """`WS /webrtc/signal`."""
-    node.signal.share = _share(wires)
-    return Endpoint(
-        node, wires, node.signal, node.signal_dispatcher, node.calls.arrived, node.signal_departed
-    )
+    return Endpoint(node, node.signal, node.signal_dispatcher, node.calls.arrived, node.signal_departed)
 
 
-def _share(wires: Wires) -> Share:
+def sharing(wires: Wires) -> Share:
+    """How a hub's rooms reach the wires of their connections, all at once."""
+
     def share(batch: Batch, connections: Collection[Connection]) -> None:
         ours = cast("Collection[SocketConnection]", connections)
         wires.share(batch, [connection.wire for connection in ours])
@@ -131,13 +129,15 @@ class Socket(Base, WebSocketHandler):
     """The handshake of both paths."""
 
     endpoint: Endpoint
+    wires: Wires
 
-    def initialize(self, endpoint: Endpoint) -> None:  # type: ignore[override]
+    def initialize(self, endpoint: Endpoint, wires: Wires) -> None:  # type: ignore[override]
         super().initialize(endpoint.node)
         self.endpoint = endpoint
+        self.wires = wires
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        return Handshake(self, self.endpoint.wires, self.begin)
+        return Handshake(self, self.wires, self.begin)
 
     def prepare(self) -> None:
         # Before Tornado's own check, which does not stand an origin that is no URL.

@@ -1,7 +1,6 @@
-"""The WebSocket wire (RFC 6455): from Tornado's handshake to a socket that we read and write ourselves.
+"""The WebSocket wire (RFC 6455): a socket that we read and write ourselves.
 
-`Handshake` is what Tornado's handler asks for. It answers the upgrade, takes the socket over and lets go
-of all that HTTP needed; from there on a `Wire` stands between the socket (its transport) and whoever
+After the handshake (`handlers.handshake`) a `Wire` stands between the socket (its transport) and whoever
 speaks on it (its `Peer`). Meaning is not known here.
 
 Reading: every complete frame of a read is served before the next read, a few a turn of the loop, each
@@ -13,11 +12,10 @@ leave in one write at its end; while the socket takes no more they stay there, b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol
 
 from tornado.iostream import IOStream
-from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from handlers.frame_parser import FrameParser, Violation, close_code
 from handlers.transport import OVER, RECEIVE_BYTES, transport_of
@@ -125,7 +123,7 @@ class Wires:
 
 
 class Wire:
-    """One WebSocket, server side. Made by `Handshake`; nothing is read before `start` or `close`.
+    """One WebSocket, server side. Made by the handshake; nothing is read before `start` or `close`.
 
     Whoever speaks on it sets `peer` first.
     """
@@ -328,8 +326,8 @@ class Wire:
 
     def close(self, close: Close) -> None:
         """Says why, after what is queued, and waits a while for the other side to agree."""
-        self._wires.settle()
         if close is TOO_SLOW and not self._closing:
+            self._wires.settle()
             self._outbox.clear()
         self._close(close.code, close.reason)
 
@@ -384,43 +382,3 @@ class Wire:
         peer, self.peer = self.peer, None
         if peer is not None:
             self._wires.loop.call_soon(peer.ended, code)
-
-
-class Handshake(WebSocketProtocol13):
-    """Answers the upgrade (§4.2.2) and hands the handler a `Wire`. Everything else of Tornado's protocol is unused."""
-
-    def __init__(
-        self, handler: WebSocketHandler, wires: Wires, begin: Callable[[Wire], Awaitable[None]]
-    ) -> None:
-        super().__init__(handler, False, _WebSocketParams())
-        self._wires = wires
-        self._begin = begin
-
-    async def _accept_connection(self, handler: WebSocketHandler) -> None:
-        key = handler.request.headers["Sec-WebSocket-Key"]
-        offered = handler.request.headers.get("Sec-WebSocket-Protocol", "")
-        chosen = handler.select_subprotocol([name.strip() for name in offered.split(",")] if offered else [])
-        lines = [
-            "HTTP/1.1 101 Switching Protocols",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {self.compute_accept_value(key)}",
-            *([f"Sec-WebSocket-Protocol: {chosen}"] if chosen else []),
-            "\r\n",
-        ]
-        handler.set_status(101)
-        stream = handler._detach_stream()
-        if stream.closed():
-            return  # gone already
-        wire = Wire(stream, self._wires)
-        wire.respond("\r\n".join(lines).encode())
-        try:
-            await self._begin(wire)
-        except BaseException:
-            wire.abort()  # or it would be in the hub for ever, and nobody read it
-            raise
-        finally:
-            # What HTTP needed goes now, and not when cycles are looked for.
-            handler.ws_connection = None
-            handler._on_close_called = True
-            handler._break_cycles()

@@ -14,7 +14,7 @@ from tornado.web import Application, RequestHandler
 
 from handlers.base import RESTART_SPREAD_SECONDS, Base
 from handlers.routes import url_specs
-from handlers.socket import Heartbeat
+from handlers.socket import Heartbeat, sharing
 from handlers.wire import Wires
 from server.clock import Clock
 from server.errors import restarting
@@ -60,6 +60,7 @@ class App:
             buffer_bytes=settings.buffer_bytes,
             on_close=lambda code: self.node.metrics.closes.labels(code).inc(),
         )
+        self.node.chat.share = self.node.signal.share = sharing(self._wires)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: HTTPServer | None = None
 

@@ -13,7 +13,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
-from handlers.wire import Handshake, Wire, Wires
+from handlers.handshake import Handshake
+from handlers.wire import Wire, Wires
 from server.frames import BINARY, frame, text_frame
 
 

@@ -64,18 +64,16 @@ async def two(server: Server) -> tuple[Speaker, Speaker, str]:
     return ann, bob, str(link["call_id"])
 
 
+def counted(server: Server) -> Any:
+    """A context whose value counts the ticks (`call_count`)."""
+    voice = server.app.node.voice
+    return patch.object(voice, "_look", wraps=voice._look)
+
+
 async def ticks(server: Server, count: int = 2) -> None:
     """Until whole ticks have passed, and what they told has come (after a ping)."""
-    done = 0
-    look = server.app.node.voice._look
-
-    def counted(news: Any) -> Any:
-        nonlocal done
-        done += 1
-        return look(news)
-
-    with patch.object(server.app.node.voice, "_look", counted):
-        while done < count:
+    with counted(server) as looks:
+        while looks.call_count < count:
             await asyncio.sleep(0.01)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,7 @@ from handlers.socket import SocketConnection
 from server.services import voice as voice_service
 from spatial.hearing import gain, pan
 from tests.harness import Server
-from tests.server.speakers import speakers, ticks, two
+from tests.server.speakers import counted, speakers, ticks, two
 
 
 async def test_gains_follow_the_positions(server: Server) -> None:
@@ -56,19 +55,11 @@ async def test_gains_come_once_a_tick_and_replace_older_ones(
         send(self, frame, key)
 
     monkeypatch.setattr(SocketConnection, "send", noted)
-    done = 0
-    look = server.app.node.voice._look
-
-    def counted(news: Any) -> Any:
-        nonlocal done
-        done += 1
-        return look(news)
-
-    monkeypatch.setattr(server.app.node.voice, "_look", counted)
-    for number in range(60):
-        await bob.stand(number % 10)
-    await ticks(server)
-    assert 1 <= len(keys) <= done + 2
+    with counted(server) as looks:
+        for number in range(60):
+            await bob.stand(number % 10)
+        await ticks(server)
+    assert 1 <= len(keys) <= looks.call_count + 2
     assert set(keys) == {"voice_gains"} and voice_service.TICK_SECONDS >= 0.1
 
 
