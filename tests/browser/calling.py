@@ -72,3 +72,9 @@ async def hears_nothing(visitor: Visitor) -> None:
     before = await received(visitor)
     await flows(visitor, "packets", by=100)
     assert (await received(visitor))["energy"] < before["energy"] + AUDIBLE
+
+
+async def reloaded(visitor: Visitor) -> None:
+    """Their page is, and is connected again."""
+    await visitor.page.reload()
+    await visitor.until("() => window.hereabouts?.signal.state === 'open'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import axe, states
+from tests.browser import axe, call_states, states
 from tests.browser.conftest import OUTPUT, Browser, Visitor
 from tests.harness import Server
 
@@ -15,8 +15,8 @@ JOURNEYS = {
     "in_earshot": states.in_earshot,
     "writing": states.writing,
     "ones_own_land": states.ones_own_land,
-    "calls": states.calls,
-    "voice": lambda server, browser, size: states.voice(browser, size),
+    "calls": call_states.calls,
+    "voice": lambda server, browser, size: call_states.voice(browser, size),
     "away": states.away,
     "broken": lambda server, browser, size: states.broken(browser, size),
     "other_pages": states.other_pages,

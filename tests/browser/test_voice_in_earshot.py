@@ -153,7 +153,7 @@ async def test_who_talks_and_who_is_muted_is_seen(server: Server, browse) -> Non
     async with talking(server, browse, (0, 0), (3, 0)) as (ann, bob):
         hers, his = await id_of(ann), await id_of(bob)
         for id in (hers, his):
-            await ann.until("(id) => hereaboutsApp.world.talking.has(id)", id)
+            await ann.until("(id) => hereabouts.voice.talking.has(id)", id)
         mark = bob.find("person", username="ann").locator('[data-testid="voice-mark"]')
         await expect(bob.find("voice-mark", voice="talking")).to_be_visible(timeout=SECONDS * 1000)
         await expect(bob.page.get_by_role("button", name=re.compile("^ann .*talking$"))).to_be_visible()
@@ -165,8 +165,8 @@ async def test_who_talks_and_who_is_muted_is_seen(server: Server, browse) -> Non
         await expect(ann.find("voice-mute")).to_have_attribute("aria-pressed", "true")
         await says(ann, "Muted for 1 person")
         await expect(mark).to_have_attribute("data-voice", "muted")
-        await bob.until("(id) => !hereaboutsApp.world.talking.has(id)", hers)
-        await ann.until("(id) => !hereaboutsApp.world.talking.has(id)", hers)
+        await bob.until("(id) => !hereabouts.voice.talking.has(id)", hers)
+        await ann.until("(id) => !hereabouts.voice.talking.has(id)", hers)
         # So many packets are 2 seconds, in which there would be a beep.
         silent = """async (id) => {
           const { peer, sound } = hereabouts.voice.linkWith(id);
@@ -189,7 +189,7 @@ async def test_a_call_has_the_word_and_gives_it_back(server: Server, browse) -> 
         await expect(ann.find("call-panel", state="active")).to_be_visible(timeout=SECONDS * 1000)
         for visitor in (ann, bob):
             await says(visitor, "Paused during the call")
-            await visitor.until("() => !hereabouts.voice.links.length && !hereaboutsApp.world.talking.size")
+            await visitor.until("() => !hereabouts.voice.links.length && !hereabouts.voice.talking.size")
         await says(cleo, "Nobody near is listening yet")
         await ann.find("call-hangup").click()
         await all_hear_each_other(ann, bob, cleo)

@@ -7,7 +7,6 @@ import { Lands } from './lands.js';
 import { Notifier } from './notifier.js';
 import { People } from './people.js';
 import { NEARBY } from './spoken.js';
-import { markTalking } from './voice-in-earshot.js';
 import { callEnding, deviceTrouble, inWords } from './words.js';
 import { World } from './world.js';
 
@@ -147,8 +146,7 @@ export class App extends Emitter {
     const { auth, chat, signal, voice } = this.hereabouts;
     const changed = () => this.emit('changed');
     for (const model of [this.people, this.lands, this.world, this.conversations]) model.on('changed', changed);
-    voice.on('change', changed);
-    markTalking(voice, this.world);
+    for (const type of ['change', 'talking']) voice.on(type, changed);
     auth.on('signed_in', () => this.#signedIn());
     auth.on('signed_out', ({ reason }) => this.#signedOut(reason));
     chat.on('state', ({ state }) => this.#connectionChanged(state));

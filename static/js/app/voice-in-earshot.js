@@ -1,18 +1,6 @@
-// The voice in earshot as the page has it: whose figures are marked as talking, and how it stands, in words.
+// The voice in earshot as the page tells of it: how it stands with somebody, and how in words.
 
 import { inWords } from './words.js';
-
-/**
- * @param {import('../client/index.js').Voice} voice
- * @param {import('./world.js').World} world  which draws those who talk
- */
-export function markTalking(voice, world) {
-  voice.on('talking', () => {
-    world.talking.clear();
-    for (const id of voice.talking) world.talking.add(id);
-    world.emit('changed');
-  });
-}
 
 /** @typedef {'heard'|'talking'|'muted'} VoiceMark  of somebody with whom one is connected */
 

@@ -54,8 +54,6 @@ export class World extends Emitter {
     this.people = new Map();
     /** What was just said: user_id → {text, until}. */
     this.speech = new Map();
-    /** Ids of those whose voice is heard now; whoever plays voices fills it. */
-    this.talking = new Set();
     this.hasWalked = false; // on this page
     this.target = null; // where a click sent the avatar
     this.direction = { x: 0, y: 0 }; // held keys
@@ -123,7 +121,7 @@ export class World extends Emitter {
    */
   step(seconds, now) {
     this.#walk(Math.min(seconds, 0.1));
-    let moves = this.self.moving || this.talking.size > 0;
+    let moves = this.self.moving || this.#hereabouts.voice.talking.size > 0; // the marks of those who talk do
     for (const person of this.people.values()) {
       this.#draw(person, now);
       moves ||= person.moving || person.opacity < 1;
@@ -233,7 +231,6 @@ export class World extends Emitter {
   #leave() {
     this.people.clear();
     this.speech.clear();
-    this.talking.clear();
     this.target = null;
   }
 

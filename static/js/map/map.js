@@ -132,6 +132,7 @@ export class WorldMap {
       user: hereabouts.user,
       name: (userId) => people.name(userId),
       typing: new Set(conversations.here?.typing.keys()),
+      talking: hereabouts.voice.talking,
       claim: this.#app.claiming ? this.#claim : null,
       hovered: this.#hovered?.id ?? null,
       overlays: this.overlays,

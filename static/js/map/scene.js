@@ -48,6 +48,7 @@ export class Scene extends Container {
    * @param {{id: string}} view.user
    * @param {(userId: string) => string} view.name
    * @param {Set<string>} view.typing  ids of those who type here
+   * @param {Set<string>} view.talking  ids of those whose voice is heard now
    * @param {{x: number, y: number, width: number, height: number, free: boolean}|null} view.claim
    * @param {string|null} view.hovered  a person's id
    * @param {{x: number, y: number, width: number, height: number}[]} view.overlays  parts of the page over the map
@@ -56,7 +57,7 @@ export class Scene extends Container {
    * @param {boolean} view.still  motion is not wanted
    */
   draw({ world, ...given }) {
-    const view = { ...given, world, speech: world.speech, talking: world.talking, textures: this.#textures };
+    const view = { ...given, world, speech: world.speech, textures: this.#textures };
     if (this.#colours !== view.colours || this.#density !== view.density) this.#repaint(view);
     this.#textures.tick(view.now);
     this.#ground.draw(view);
