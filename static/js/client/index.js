@@ -13,7 +13,7 @@ import { Voice } from './voice.js';
 
 export { Call } from './call.js';
 export { devices } from './devices.js';
-export { canShareScreen } from './media.js';
+export { canShareScreen, openMedia } from './media.js';
 export { followSpeaker } from './speaker.js';
 export { Emitter } from './emitter.js';
 export { HereaboutsError } from './errors.js';

@@ -32,7 +32,7 @@ export class Mixer extends AudioContext {
 }
 
 /** How loud a track is. */
-export class Meter {
+class Meter {
   #analyser;
   #samples = new Float32Array(SAMPLES);
 

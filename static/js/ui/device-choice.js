@@ -1,8 +1,7 @@
 // Which microphone, camera and speaker to use: in the settings, and in a dialog of
 // its own during a call.
 
-import { devices } from '../client/index.js';
-import { openMedia } from '../client/media.js';
+import { devices, openMedia } from '../client/index.js';
 import { Dialog } from './dialog.js';
 import { html, useApp, useChanges, useEffect } from './html.js';
 

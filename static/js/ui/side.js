@@ -43,7 +43,7 @@ const STATES = {
   closed: ['offline', 'Not connected'],
 };
 
-export function ConnectionState(attributes) {
+function ConnectionState(attributes) {
   const app = useApp();
   const { state, retryAt } = app.hereabouts.chat;
   useTicks(1000);
