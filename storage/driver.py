@@ -23,6 +23,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from storage.errors import Unavailable
+from storage.link import Link
 
 T = TypeVar("T")
 Document = Mapping[str, Any]
@@ -86,6 +87,7 @@ class Database:
         self._slots = asyncio.Semaphore(max(1, max_workers - _WRITERS_THREADS))
 
         self._endings: set[asyncio.Future[None]] = set()
+        self.link = Link(self._client.delegate, name, timeout=timeout)
 
     def __getitem__(self, collection: str) -> Collection:
         return self._db[collection]
@@ -103,6 +105,7 @@ class Database:
     async def close(self) -> None:
         """Tells the database goodbye: not for long, as it may not answer, and not on this thread."""
         await asyncio.gather(*self._endings, return_exceptions=True)
+        await self.link.close(within=_GOODBYE_SECONDS)
 
         def say_goodbye() -> None:
             with pymongo.timeout(_GOODBYE_SECONDS):

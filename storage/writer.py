@@ -319,7 +319,10 @@ class MessageWriter:
         """
         try:
             async with self._database.commit("messages.commit"):
-                await self._collection.insert_many(documents, ordered=True)
+                written = await self._database.link.insert("messages", documents)
+                if written is None:
+                    await self._collection.insert_many(documents, ordered=True)
+                    written = len(documents)
         except BulkWriteError as error:
             details = error.details or {}
             failed = (details.get("writeErrors") or [{}])[0]
@@ -328,7 +331,7 @@ class MessageWriter:
             return int(failed["index"])
         except PyMongoError as error:
             raise Unavailable(f"the database failed (messages.commit: {describe(error)})") from error
-        return len(documents)
+        return written
 
     async def _make_way(self, rest: Sequence[_Waiting]) -> None:
         """The first of the rest met a duplicate: of its client id, or of a `seq` that somebody else took.

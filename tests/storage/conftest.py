@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from pymongo import MongoClient
 from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
 from storage.records import Message, NewMessage, SessionKind
 from storage.store import Store
+from tests.storage.plain import Plain
 
 OpenStore = Callable[..., Awaitable[Store]]
 
@@ -44,6 +47,22 @@ def open_store(
 def store(io_loop: IOLoop, open_store: OpenStore) -> Store:
     store: Store = io_loop.run_sync(open_store)
     return store
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Plain]:
+    """A replica set with two accounts: one that may write, and one that may not."""
+    keyfile = tmp_path / "keyfile"
+    keyfile.touch(0o600)
+    keyfile.write_text("a" * 32)
+    plain = Plain(tmp_path, "--replSet", "x", "--auth", "--keyFile", str(keyfile))
+    plain.initiate()
+    plain.client.admin.command("createUser", "writer", pwd="hunter2", roles=["root"])
+    plain.client.close()
+    plain.client = MongoClient("127.0.0.1", plain.port, username="writer", password="hunter2")
+    plain.client.admin.command("createUser", "reader", pwd="hunter2", roles=["readAnyDatabase"])
+    yield plain
+    plain.stop()
 
 
 _numbers = count(1)

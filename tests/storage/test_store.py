@@ -1,21 +1,19 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pymongo import MongoClient
 
 from storage import migrations
 from storage.driver import Database
 from storage.errors import MissingKey, NewerDatabase, Unavailable
 from storage.keyring import Keyring
 from storage.migrations import migrate
-from storage.mongod import _free_port, find_mongod
 from storage.schema import INDEXES
 from storage.store import Store
 from tests.storage.conftest import OpenStore, new_message
+from tests.storage.plain import Plain
 
 
 async def refused(open_store: OpenStore, uri: str) -> str:
@@ -87,61 +85,9 @@ async def test_a_senseless_uri_is_said_so(open_store: OpenStore, uri: str) -> No
     assert "hun" not in told and "ter2" not in told
 
 
-class Plain:
-    """A mongod as an operator may have set it up wrongly: not a replica set, or with accounts."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
-        files = folder / "files"
-        files.mkdir()
-        self._log = open(folder / "log", "wb")
-        self._process = subprocess.Popen(
-            [
-                str(find_mongod(folder)),
-                "--dbpath",
-                str(files),
-                "--port",
-                str(self.port),
-                "--bind_ip",
-                "127.0.0.1",
-            ]
-            + ["--nounixsocket", *options],
-            stdout=self._log,
-        )
-        self.client: MongoClient[dict[str, object]] = MongoClient(
-            "127.0.0.1", self.port, directConnection=True
-        )
-        self.client.admin.command("ping")
-
-    def stop(self) -> None:
-        self.client.close()
-        self._process.kill()
-        self._process.wait()
-        self._log.close()
-
-
 @pytest.fixture
 def standalone(tmp_path: Path) -> Iterator[Plain]:
     plain = Plain(tmp_path)
-    yield plain
-    plain.stop()
-
-
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Plain]:
-    """A replica set with two accounts: one that may write, and one that may not."""
-    keyfile = tmp_path / "keyfile"
-    keyfile.touch(0o600)
-    keyfile.write_text("a" * 32)
-    plain = Plain(tmp_path, "--replSet", "x", "--auth", "--keyFile", str(keyfile))
-    member = {"_id": 0, "host": f"127.0.0.1:{plain.port}"}
-    plain.client.admin.command("replSetInitiate", {"_id": "x", "members": [member]})
-    while not plain.client.admin.command("hello")["isWritablePrimary"]:
-        continue
-    plain.client.admin.command("createUser", "writer", pwd="hunter2", roles=["root"])
-    plain.client.close()
-    plain.client = MongoClient("127.0.0.1", plain.port, username="writer", password="hunter2")
-    plain.client.admin.command("createUser", "reader", pwd="hunter2", roles=["readAnyDatabase"])
     yield plain
     plain.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Awaitable, Iterator, Sequence
@@ -21,15 +22,22 @@ from tests.storage.conftest import OpenStore, listen, new_message, whole_history
 from tests.storage.proxy import Proxy
 
 
-@pytest.fixture
-def far_store(io_loop: IOLoop, proxy: Proxy, open_store: OpenStore) -> Iterator[Store]:
-    """A store behind the proxy, impatient, with one land and one message in it."""
+@pytest.fixture(params=["straight", "driver"])
+def far_store(
+    request: pytest.FixtureRequest, io_loop: IOLoop, proxy: Proxy, open_store: OpenStore
+) -> Iterator[Store]:
+    """A store behind the proxy, impatient, with one land and one message in it. Its commits go one of the two ways."""
 
     async def prepare() -> Store:
         store = await open_store(uri=await proxy.start(), timeout=1.0)
+        link = store.database.link
+        if request.param == "driver":
+            link._connect_at = math.inf
         await store.sessions.open_land("land", 1)
         await write(store, "before")
         await store.writer.settle()
+        while not link.connected and request.param == "straight":
+            await asyncio.sleep(0.01)
         return store
 
     store = io_loop.run_sync(prepare)
