@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +62,7 @@ class World:
         self._mongod = Process(python("-m", "bench.mongod", folder / "mongod"), core=LOAD_CORE)
         run(python("-m", "bench.prepare", folder, "--mongodb-uri", self._mongod.first_line))
         self._world = json.loads((folder / "world.json").read_text())
+        self._token = (folder / "token").read_text()
         self._servers: dict[int, Process] = {}
 
     def close(self) -> None:
@@ -85,7 +85,10 @@ class World:
         if answer["lost"]:
             raise Failed(f"{label}: {answer['lost']} connections were lost")
         self.loaded[label] = max(self.loaded.get(label, 0), answer["load_cpu"] or 0)
-        shown = [str(part).replace(str(self.folder), "FOLDER") for part in load_command(*arguments)]
+        shown = [
+            str(part).replace(str(self.folder), "FOLDER").replace(self._token, "TOKEN")
+            for part in load_command(*arguments)
+        ]
         shown[0] = "load"
         shown[shown.index("-p") + 1] = "PORT"
         self.commands.setdefault(
@@ -183,17 +186,15 @@ class World:
             *("connect", "-p", self.server().first_line, "-f", self.folder / "paths"),
             *("-n", 3_000, "-c", 64, "-o", "connected", "-s", 0, "-t", 0),
         )
-        # Three thousand goings are written down one by one, and nothing tells when the last is.
-        time.sleep(1)
+        self.server().rest()  # three thousand goings are written down one by one
         return float(answer["connects_per_s"])
 
     def page_over_rest(self, before: str = "") -> float:
-        token = (self.folder / "token").read_text()
         answer = self.run(
             f"H {OURS}" + (", older page" if before else ""),
             *("http", "-p", self.server().first_line, "-n", 1, "-t", self.seconds, "-A", '"content"'),
             *("-u", f"/api/v1/chat/sessions/{self._world['land']}/messages?limit=50{before}"),
-            *("-H", f"Authorization: Bearer {token}"),
+            *("-H", f"Authorization: Bearer {self._token}"),
         )
         if answer["counted"] != 50 * answer["answered"]:
             raise Failed(f"row H: expected 50 messages in each page: {answer}")
