@@ -47,16 +47,19 @@ class Base(RequestHandler):
     def initialize(self, node: Node) -> None:
         self.node = node
         self.request_id = new_id()
-        self.set_default_headers()
+        self._set_request_headers()
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         for name, value in HEADERS.items():
             self.set_header(name, value)
-        if hasattr(self, "request_id"):  # Tornado calls this first, before `initialize`
-            self.set_header("X-Request-Id", self.request_id)
-            if self.is_secure:  # a browser would ignore it from anywhere else (RFC 6797 §8.1)
-                self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
+        if hasattr(self, "request_id"):  # Tornado calls this first before `initialize`
+            self._set_request_headers()
+
+    def _set_request_headers(self) -> None:
+        self.set_header("X-Request-Id", self.request_id)
+        if self.is_secure:  # a browser would ignore it from anywhere else (RFC 6797 §8.1)
+            self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
 
     def _request_summary(self) -> str:
         # Tornado's has the query string, and that can hold a token.

@@ -6,6 +6,7 @@ Asked by `handlers.base`, which has the header; limits and the log of security e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -21,6 +22,8 @@ Network = IPv4Network | IPv6Network
 
 # What one household or one rented machine has of IPv6: who has a /64 has 2^64 addresses to change between.
 _IPV6_SHARE: Final = 64
+# Of an address as text: IPv6 with IPv4 in it (45), and a zone.
+_LONGEST: Final = 64
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -65,6 +68,11 @@ def _is_among(address: Address, trusted: Sequence[Network]) -> bool:
 
 
 def _parse(text: str) -> Address | None:
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     try:
         found = ip_address(text)
     except ValueError:

@@ -91,9 +91,7 @@ class Tokens:
             raise unauthorized("the token has been revoked")
 
     def _verify_own(self, token: str, now: int) -> Claims:
-        if jwt.get_unverified_header(token).get("typ") != TYPE:
-            raise jwt.InvalidTokenError("not an access token")
-        payload = jwt.decode(
+        verified = jwt.decode_complete(
             token,
             self._secret,
             algorithms=["HS256"],
@@ -101,6 +99,9 @@ class Tokens:
             audience=AUDIENCE,
             options=_require("exp", "sub", "sid"),
         )
+        if verified["header"].get("typ") != TYPE:
+            raise jwt.InvalidTokenError("not an access token")
+        payload = verified["payload"]
         return Claims(str(payload["sub"]), str(payload["sid"]), _expiry(payload, now))
 
     # Logins that have ended
