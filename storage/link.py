@@ -3,7 +3,7 @@
 For the driver each call is two changes of threads and some five hundred calls of functions, and all who have said
 something wait for the commit. So where nothing is out of the ordinary it goes without: as one message of
 MongoDB's wire protocol (OP_MSG), over a connection of the driver's own, authenticated and all, that is
-taken out of its pool and kept. Everything else (finding the primary, encryption, elections, errors) stays
+taken out of its pool and kept. Everything else (finding the primary, TLS and its checks, elections, errors) stays
 with the driver.
 """
 
@@ -76,12 +76,10 @@ class Link:
         message = self._message(collection, documents)
         if len(message) > _MOST_BYTES:
             return None
-        self._reply = self._loop.create_future()
+        self._reply = coming = self._loop.create_future()
         try:
-            sent = self._socket.send(message)  # all of it, unless it is very long
-            if sent < len(message):
-                await self._loop.sock_sendall(self._socket, message[sent:])
-            reply = await self._reply
+            await self._send(message, coming)
+            reply = await coming
         except OSError as error:
             log.info("the connection of commits is lost: %s", type(error).__name__)
             self._drop()
@@ -115,6 +113,24 @@ class Link:
         body = command + _DOCUMENTS + size + _NAME + encoded
         return _HEADER.pack(_HEADER.size + len(body), 1, 0, _OP_MSG, 0) + body
 
+    async def _send(self, message: bytes, reply: asyncio.Future[Any]) -> None:
+        """Most often at once. (The loop's own way of it knows no TLS.)"""
+        rest = memoryview(message)
+        while rest and self._socket is not None:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                writable = asyncio.Event()
+                self._loop.add_writer(self._socket, writable.set)
+                waiting = self._loop.create_task(writable.wait())
+                try:
+                    # The reply has come before all is sent only where the connection is lost.
+                    await asyncio.wait((waiting, reply), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waiting.cancel()
+                    if self._socket is not None:
+                        self._loop.remove_writer(self._socket)
+
     # The connection
 
     def _connect_soon(self) -> None:
@@ -139,14 +155,14 @@ class Link:
             self._loop.add_reader(bare, self._readable)
 
     def _check_out(self) -> socket.socket | None:
-        """Waits for the driver, in a thread. None if there is no connection that can be had bare."""
+        """Waits for the driver, in a thread. None if none of its connections can be kept."""
         most = self._client.options.pool_options.max_pool_size
         if most is not None and most < _LEAST_POOL:
             return None
         with ExitStack() as stack:
             connection = stack.enter_context(self._client._conn_for_writes(None, "insert"))
             bare = connection.conn.sock
-            if not isinstance(bare, socket.socket) or isinstance(bare, ssl.SSLSocket):
+            if not isinstance(bare, socket.socket):  # with PyOpenSSL
                 return None
             bare.setblocking(False)
             # In whatever state it is then, nobody else may have it.
@@ -157,6 +173,7 @@ class Link:
     def _drop(self) -> None:
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
             self._socket = None
             self._kept.close()
 
@@ -164,7 +181,9 @@ class Link:
         assert self._socket is not None
         try:
             data = self._socket.recv(_RECEIVE_BYTES)
-        except (BlockingIOError, InterruptedError):
+            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                data += self._socket.recv(_RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
             return
         except OSError:
             data = b""

@@ -157,23 +157,27 @@ def encrypted(tmp_path: Path) -> Iterator[tuple[Plain, Path]]:
     plain.stop()
 
 
-async def test_an_encrypted_connection_stays_the_drivers(
-    encrypted: tuple[Plain, Path], open_store: OpenStore
-) -> None:
-    """TLS is not spoken here: every commit goes by the driver, and none is lost."""
+async def test_tls(encrypted: tuple[Plain, Path], open_store: OpenStore) -> None:
+    """Over an encrypted connection too, one that was checked by the driver; short batches and long ones."""
     plain, cert = encrypted
     store = await open_store(uri=f"mongodb://127.0.0.1:{plain.port}/?tls=true&tlsCAFile={cert}")
-    await stays_the_drivers(store)
+    link = await connected(store)
+    documents = [{"_id": number, "bytes": bytes(90_000)} for number in range(10)]
+    assert await link.insert("things", [{"_id": -1}]) == 1
+    assert await link.insert("things", documents) == 10
+    assert await link.insert("things", [{"_id": 10}, {"_id": 9}]) == 1
+    assert await things(store) == [{"_id": -1}, *documents, {"_id": 10}]
+    assert link.connected
+    plain.stop()
+    while link.connected:
+        await asyncio.sleep(0.01)
     await store.close()
 
 
 async def test_a_small_pool_keeps_its_connections(mongodb_uri: str, open_store: OpenStore) -> None:
     """Of two that all operations share none is taken away."""
     joint = "&" if "?" in mongodb_uri else "/?"
-    await stays_the_drivers(await open_store(uri=f"{mongodb_uri}{joint}maxPoolSize=2"))
-
-
-async def stays_the_drivers(store: Store) -> None:
+    store = await open_store(uri=f"{mongodb_uri}{joint}maxPoolSize=2")
     await store.sessions.open_land("land", 1)
     link = store.database.link
     for content in "abc":
