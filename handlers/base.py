@@ -47,16 +47,17 @@ class Base(RequestHandler):
     def initialize(self, node: Node) -> None:
         self.node = node
         self.request_id = new_id()
-        self._set_request_headers()
+        self.set_request_headers()
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         for name, value in HEADERS.items():
             self.set_header(name, value)
         if hasattr(self, "request_id"):  # Tornado calls this first before `initialize`
-            self._set_request_headers()
+            self.set_request_headers()
 
-    def _set_request_headers(self) -> None:
+    def set_request_headers(self) -> None:
+        """Those that depend on the request."""
         self.set_header("X-Request-Id", self.request_id)
         if self.is_secure:  # a browser would ignore it from anywhere else (RFC 6797 §8.1)
             self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)

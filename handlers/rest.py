@@ -89,12 +89,12 @@ class RestHandler(BodyHandler):
         super().initialize(node)
         self.routes = routes
 
-    def set_default_headers(self) -> None:
-        super().set_default_headers()
+    def set_request_headers(self) -> None:
+        super().set_request_headers()
         origin = self.request.headers.get("Origin")
         if origin:
             self.set_header("Vary", "Origin")
-            if hasattr(self, "node") and self.is_own_origin(origin):
+            if self.is_own_origin(origin):
                 self.set_header("Access-Control-Allow-Origin", origin)
                 self.set_header("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 
