@@ -130,7 +130,7 @@ async def test_nothing_is_told_of_whoever_stands(server: Server, browse) -> None
         told = await ann.page.evaluate("window.told")
         x, y = await ann.page.evaluate(PLACE)
         assert told[-1][1:] == [pytest.approx(x, abs=0.0006), y]
-        assert all(b[0] - a[0] >= 100 for a, b in pairwise(told))
+        assert all(b[0] - a[0] >= 99 for a, b in pairwise(told))  # 100, by a clock that is not exact
 
 
 @pytest.mark.gen_test(timeout=60)

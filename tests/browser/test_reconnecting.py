@@ -55,7 +55,7 @@ async def test_somebody_who_was_cut_off_has_missed_nothing(server: Server, brows
         await delete(ann, 4)
         way.open()
 
-        await expect(bob.find("message", seq="5")).to_contain_text("five", timeout=20_000)
+        await expect(bob.find("message", seq="5")).to_contain_text("five", timeout=40_000)
         await expect(bob.find("message", seq="2", state="deleted")).to_be_visible()
         await say(bob, "six")
         await expect(ann.find("message", seq="6")).to_contain_text("six")
@@ -90,7 +90,7 @@ async def test_what_is_written_while_the_network_is_away(server: Server, browse)
         assert await rows(bob) == [(None, "sending"), (None, "sending")]
         await say(ann, "meanwhile")
         way.open()
-        await expect(bob.find("message", state="sent")).to_have_count(3, timeout=20_000)
+        await expect(bob.find("message", state="sent")).to_have_count(3, timeout=40_000)
         for visitor in (ann, bob):
             await expect(visitor.find("message")).to_have_count(3)
             for seq, text in enumerate(("meanwhile", "first", "second"), 1):

@@ -196,8 +196,8 @@ export class World extends Emitter {
     const [x, y] = [round(this.self.x), round(this.self.y)];
     if (!user || chat.state !== 'open' || (!anew && this.#told?.x === x && this.#told.y === y)) return;
     this.#told = { x, y };
-    this.#tellAt = performance.now() + REPORT_MS;
     localStorage.setItem(this.#placeKey, JSON.stringify({ x, y }));
+    this.#tellAt = performance.now() + REPORT_MS;
     try {
       const answer = await chat.updateLocation({ x, y, world_id: worldId });
       if (worldId === this.id) this.#stepOnto(answer.land_id ?? null);
