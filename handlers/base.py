@@ -53,7 +53,7 @@ class Base(RequestHandler):
         self.clear_header("Server")
         for name, value in HEADERS.items():
             self.set_header(name, value)
-        if hasattr(self, "request_id"):  # Tornado calls this first before `initialize`
+        if hasattr(self, "request_id"):  # Tornado calls this first, before `initialize`
             self.set_request_headers()
 
     def set_request_headers(self) -> None:

@@ -18,11 +18,11 @@ from bson.datetime_ms import DatetimeMS
 from motor.frameworks.asyncio import max_workers
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReadPreference
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from storage.errors import Unavailable
+from storage.errors import DUPLICATE_KEY, Unavailable
 from storage.link import Link
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Database:
         self._slots = asyncio.Semaphore(max(1, max_workers - _WRITERS_THREADS))
 
         self._endings: set[asyncio.Future[None]] = set()
-        self.link = Link(self._client.delegate, name, timeout=timeout)
+        self.link = Link(self._client.delegate, name, _MAJORITY, timeout=timeout)
 
     def __getitem__(self, collection: str) -> Collection:
         return self._db[collection]
@@ -140,6 +140,26 @@ class Database:
             yield
         finally:
             self._measured(name, started)
+
+    async def insert(self, collection: str, documents: Sequence[Document], *, name: str) -> int:
+        """A `commit`, in order, without the driver where it can be: how many of them, from the first on, are written;
+        the next one, if any, is a duplicate. Raises Unavailable when that is not known.
+        """
+        try:
+            async with self.commit(name):
+                written = await self.link.insert(collection, documents)
+                if written is None:
+                    await self._db[collection].insert_many(documents, ordered=True)
+                    written = len(documents)
+        except BulkWriteError as error:
+            details = error.details or {}
+            failed = (details.get("writeErrors") or [{}])[0]
+            if details.get("writeConcernErrors") or failed.get("code") != DUPLICATE_KEY:
+                raise Unavailable(f"the database failed ({name}: {describe(error)})") from error
+            return int(failed["index"])
+        except PyMongoError as error:
+            raise Unavailable(f"the database failed ({name}: {describe(error)})") from error
+        return written
 
     async def transaction(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Runs `body` (again, if others were in the way) so that all of its writes happen or none."""

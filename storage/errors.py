@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+DUPLICATE_KEY: Final = 11000  # MongoDB's code for what a unique index refuses
+
 
 class StorageError(Exception):
     """Base of all of them."""

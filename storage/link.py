@@ -22,6 +22,9 @@ import bson
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from storage.errors import DUPLICATE_KEY
 
 log = logging.getLogger("hereabouts.storage.link")
 
@@ -32,7 +35,6 @@ _OP_MSG: Final = 2013
 _DOCUMENT: Final = b"\x00"
 _DOCUMENTS: Final = b"\x01"
 _NAME: Final = b"documents\x00"
-_DUPLICATE_KEY: Final = 11000
 # A larger batch gains nothing here, and the driver knows how much the server takes at once.
 _MOST_BYTES: Final = 1_000_000
 _RECEIVE_BYTES: Final = 65_536
@@ -45,12 +47,14 @@ _LEAST_POOL: Final = 10
 class Link:
     """One insert at a time, from the loop that made it."""
 
-    def __init__(self, client: MongoClient[Any], database: str, *, timeout: float) -> None:
+    def __init__(
+        self, client: MongoClient[Any], database: str, write_concern: WriteConcern, *, timeout: float
+    ) -> None:
         self._client = client
         self._common = {
             "$db": database,
             "ordered": True,
-            "writeConcern": {"w": "majority", "j": True},
+            "writeConcern": write_concern.document,
             "maxTimeMS": int(timeout * 1000),
         }
         self._loop = asyncio.get_running_loop()
@@ -93,7 +97,7 @@ class Link:
         if (
             reply.get("ok") != 1
             or "writeConcernError" in reply
-            or (failed and failed[0]["code"] != _DUPLICATE_KEY)
+            or (failed and failed[0]["code"] != DUPLICATE_KEY)
         ):
             self._drop()  # most likely it is the primary's no more
             return None
@@ -135,7 +139,8 @@ class Link:
 
     def _connect_soon(self) -> None:
         now = self._loop.time()
-        if not self._closed and now >= self._connect_at:
+        under_way = self._connecting is not None and not self._connecting.done()
+        if not self._closed and not under_way and now >= self._connect_at:
             self._connect_at = now + _AGAIN_SECONDS
             self._connecting = self._loop.create_task(self._connect())
 
@@ -181,8 +186,8 @@ class Link:
         assert self._socket is not None
         try:
             data = self._socket.recv(_RECEIVE_BYTES)
-            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-                data += self._socket.recv(_RECEIVE_BYTES)
+            if isinstance(self._socket, ssl.SSLSocket) and (more := self._socket.pending()):
+                data += self._socket.recv(more)  # decrypted already: the loop would not tell of it
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
             return
         except OSError:

@@ -23,7 +23,7 @@ from typing import Any
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from storage.driver import Database, describe
-from storage.errors import StorageError, Unavailable
+from storage.errors import DUPLICATE_KEY, StorageError, Unavailable
 from storage.records import Speech
 from storage.speech import SpeechHistory, Spoken, to_document
 from storage.speech_keys import SpeechKeys, day_of
@@ -36,7 +36,6 @@ Tell = Callable[[Speech], None]
 _AGAIN_SECONDS = 0.25
 # Until what a unique index has refused can be read at majority.
 _MAJORITY_SECONDS = 0.01
-_DUPLICATE_KEY = 11000
 
 
 @dataclass(slots=True)
@@ -238,7 +237,7 @@ class SpeechWriter:
         except BulkWriteError as error:
             details = error.details or {}
             failed = details.get("writeErrors") or []
-            if details.get("writeConcernErrors") or any(each["code"] != _DUPLICATE_KEY for each in failed):
+            if details.get("writeConcernErrors") or any(each["code"] != DUPLICATE_KEY for each in failed):
                 raise Unavailable(f"the database failed (speech.commit: {describe(error)})") from error
             return {documents[each["index"]]["_id"] for each in failed}
         except PyMongoError as error:

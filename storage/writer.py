@@ -21,10 +21,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pymongo.errors import BulkWriteError, PyMongoError
-
 from storage.cipher import DataKeys, SessionCipher
-from storage.driver import Database, describe
+from storage.driver import Database
 from storage.errors import SessionGone, StorageError, Unavailable
 from storage.heads import Heads
 from storage.messages import Messages, to_document
@@ -43,7 +41,6 @@ _ROOMS_A_LOOK = 50
 _SWEEP_SECONDS = 0.1
 # What heads and read marks wait for company; a reader who needs them does not wait (`settle`).
 _TRAIL_SECONDS = 0.05
-_DUPLICATE_KEY = 11000
 # Where messages came while others were being written, more are on their way: those who send when
 # they have heard what was said. Waiting this long for them, as long as a commit takes at best, makes one
 # commit and one delivery of what would be two, each of which costs nearly the same for one message
@@ -93,7 +90,6 @@ class MessageWriter:
 
     def __init__(self, database: Database, keys: DataKeys, messages: Messages, *, commit_limit: int) -> None:
         self._database = database
-        self._collection = database["messages"]
         self._keys = keys
         self._messages = messages
         self._commit_limit = commit_limit
@@ -313,25 +309,7 @@ class MessageWriter:
         return fit, messages, documents
 
     async def _insert(self, documents: Sequence[dict[str, Any]]) -> int:
-        """How many of them, from the first on, are written; the next one, if any, is a duplicate.
-
-        Raises Unavailable when that is not known.
-        """
-        try:
-            async with self._database.commit("messages.commit"):
-                written = await self._database.link.insert("messages", documents)
-                if written is None:
-                    await self._collection.insert_many(documents, ordered=True)
-                    written = len(documents)
-        except BulkWriteError as error:
-            details = error.details or {}
-            failed = (details.get("writeErrors") or [{}])[0]
-            if details.get("writeConcernErrors") or failed.get("code") != _DUPLICATE_KEY:
-                raise Unavailable(f"the database failed (messages.commit: {describe(error)})") from error
-            return int(failed["index"])
-        except PyMongoError as error:
-            raise Unavailable(f"the database failed (messages.commit: {describe(error)})") from error
-        return written
+        return await self._database.insert("messages", documents, name="messages.commit")
 
     async def _make_way(self, rest: Sequence[_Waiting]) -> None:
         """The first of the rest met a duplicate: of its client id, or of a `seq` that somebody else took.

@@ -186,3 +186,15 @@ async def test_a_small_pool_keeps_its_connections(mongodb_uri: str, open_store: 
         await link._connecting
         assert not link.connected
     assert [message.content for message in await whole_history(store)] == ["a", "b", "c"]
+
+
+async def test_one_connection_is_looked_for_at_a_time(store: Store) -> None:
+    """However long that takes: of two, one would be lost to the pool for good."""
+    link = store.database.link
+    assert await link.insert("things", [{"_id": 1}]) is None
+    looking, link._connect_at = link._connecting, 0.0
+    assert looking is not None and not looking.done()
+    assert await link.insert("things", [{"_id": 1}]) is None
+    assert link._connecting is looking
+    await looking
+    assert link.connected
