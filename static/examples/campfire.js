@@ -27,9 +27,10 @@ arrive.addEventListener('submit', async (event) => {
 
 // 2. Where you are. The server forgets it with the connection, so it is said after each `synced`.
 chat.on('synced', () => chat.updateLocation({ ...seat, world_id: WORLD }));
+let away = 'Connecting…';
 chat.on('state', ({ state: now }) => {
-  const texts = { open: 'Everybody in this ring hears you', waiting: 'The connection was lost. Coming back…' };
-  state.textContent = texts[now] ?? 'Connecting…';
+  if (now === 'open') away = 'The connection was lost. Coming back…';
+  state.textContent = now === 'open' ? 'Everybody in this ring hears you' : away;
 });
 
 // 3. Who is near: `chat.nearby` is kept up to date, and these two tell when it has changed.

@@ -130,6 +130,20 @@ async def test_a_newcomer_stands_beside_somebody(server: Server, browse) -> None
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_all_newcomers_hear_each_other(server: Server, browse) -> None:
+    """Wherever around the middle they are put: in as many worlds as one may enter at a time, each as its first."""
+    async with browse(server) as browser:
+        assert isinstance(browser, Browser)
+        ann = await browser.registered("ann")
+        places = await ann.page.evaluate("""() => Array.from({ length: 20 }, (_, number) => {
+          hereaboutsApp.world.enter(`world-${number}`);
+          return [hereaboutsApp.world.self.x, hereaboutsApp.world.self.y];
+        })""")
+        for axis in zip(*places, strict=True):
+            assert 2 < max(axis) - min(axis) <= 10
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_how_to_walk_is_said_until_one_has(server: Server, browse) -> None:
     """A word about it over the map goes with the first step, and does not come back."""
     async with browse(server) as browser:

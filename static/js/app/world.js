@@ -15,6 +15,7 @@ const SIGHT = 50; // the widest radius the server answers
 const SPEED = 7; // units a second
 const REPORT_MS = 100; // the server's own tick: told more often, nobody would see more
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
+const SCATTER = 0.8 * EARSHOT; // units across, around the middle: all who begin there hear each other well
 const ARRIVAL_MS = 3_000; // in which it is seen who is there
 const BESIDE = 2.5; // units from somebody one talks to
 const FADE_MS = 400;
@@ -235,7 +236,7 @@ export class World extends Emitter {
   }
 
   #arrive(worldId) {
-    const scatter = () => Math.round((Math.random() - 0.5) * 16);
+    const scatter = () => round((Math.random() - 0.5) * SCATTER);
     this.id = worldId;
     this.#lands.enter(worldId);
     const place = localStorage.getItem(this.#placeKey);
