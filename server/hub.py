@@ -67,7 +67,12 @@ class Connection(ABC):
 
     def answer(self, event: Mapping[str, Any], ref: str | None = None) -> None:
         """Sends an event to this connection alone, with the `ref` of the request that it answers."""
-        self.send(text_frame(encode({**event, "ref": ref} if ref is not None else event)))
+        self.send(answer_frame(event, ref))
+
+
+def answer_frame(event: Mapping[str, Any], ref: str | None) -> bytes:
+    """An event as the answer to a request, or as one of several: those that are sent in one piece cost one `send`."""
+    return text_frame(encode({**event, "ref": ref} if ref is not None else event))
 
 
 # Queues a batch for each of the connections, as they are now; it may still grow in this turn of the loop. Never raises.

@@ -17,6 +17,9 @@ from spatial.tree import BoxTree
 
 __all__ = ["Hit", "PositionIndex"]
 
+# A new box lies ahead of one who walked out of the last by this part of the margin: straight on there is half as far
+# again to go in it, and who turns back has the other half.
+AHEAD: Final = 0.5
 # Neighbours that a place keeps a list of: above it, to ask the tree costs no more than to measure them
 # all, and in a crowd the lists would hold n² entries.
 CROWD: Final = 64
@@ -89,7 +92,7 @@ class PositionIndex:
         check_point(x, y)
         place = self._places.get(key)
         if place is None:
-            place = _Place(key, x, y, self._box(x, y))
+            place = _Place(key, x, y, Box(x, y, x, y).grown(self._margin))
             self._tree.set(key, place.box)
             self._places[key] = place
             self._meet(place)
@@ -99,7 +102,7 @@ class PositionIndex:
         x0, y0, x1, y1 = place.box
         if not (x0 <= x <= x1 and y0 <= y <= y1):
             self._part(place)
-            place.box = self._box(x, y)
+            place.box = self._box_ahead(x, y, x - (x0 + x1) / 2, y - (y0 + y1) / 2)
             self._tree.set(key, place.box)
             self._meet(place)
         return before
@@ -173,7 +176,10 @@ class PositionIndex:
                 hits.append(Hit(key, place.x, place.y, away))
         return _sorted_hits(hits)
 
-    def _box(self, x: float, y: float) -> Box:
+    def _box_ahead(self, x: float, y: float, dx: float, dy: float) -> Box:
+        """For one who is at (x, y) and came by (dx, dy), more than the margin, since the middle of the last box."""
+        ahead = AHEAD * self._margin / max(abs(dx), abs(dy))
+        x, y = x + dx * ahead, y + dy * ahead
         return Box(x, y, x, y).grown(self._margin)
 
     def _within_reach(self, place: _Place) -> list[_Place]:

@@ -9,12 +9,13 @@ neither does. One's own answer is exact, and so is the land in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from server.clock import Clock
 from server.errors import invalid
-from server.hub import Connection
+from server.hub import Connection, answer_frame
 from server.protocol import requests, rest
 from server.protocol.events import NearbyUser
 from server.protocol.limits import DEFAULT_RADIUS
@@ -88,11 +89,10 @@ class Proximity:
             "y": y,
             "land_id": self._land_at(standing, x, y),
         }
-        connection.answer(location, request.ref)
+        answer = answer_frame(location, request.ref)
         if not connection.watching:
-            users, more = self._nearby(standing.index, user_id, request.radius)
-            nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
-            connection.answer(nearby, request.ref)
+            answer += self._nearby_users(standing.index, user_id, request)
+        connection.send(answer)
         if before is None:
             self.on_placed(user_id)
 
@@ -119,6 +119,13 @@ class Proximity:
         if standing.walker is None:
             standing.walker = self._lands.walker(standing.world_id)
         return standing.walker.at(x, y) if standing.walker else None
+
+    def _nearby_users(self, index: PositionIndex, user_id: str, request: requests.UpdateLocation) -> bytes:
+        users, more = self._nearby(index, user_id, request.radius)
+        if not users and request.ref is None:
+            return _nobody_near(request.radius)
+        nearby = {"type": "nearby_users", "radius": request.radius, "users": users, "more": more}
+        return answer_frame(nearby, request.ref)
 
     def _nearby(self, index: PositionIndex, user_id: str, radius: float) -> tuple[list[NearbyUser], bool]:
         hits = index.around(user_id, radius)
@@ -221,3 +228,9 @@ class Proximity:
         if user_id is None:
             return {"count": len(found)}
         return {"count": len(found), "participants": found[:PARTICIPANTS]}
+
+
+@lru_cache(maxsize=64)  # radii: a game has one or two
+def _nobody_near(radius: float) -> bytes:
+    """What most are told at most of their steps."""
+    return answer_frame({"type": "nearby_users", "radius": radius, "users": [], "more": False}, None)
