@@ -22,7 +22,8 @@ _PATH = re.compile(r" - at `(.+)`$")
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """One compact UTF-8 JSON object."""
-    return ujson.dumps(value, ensure_ascii=False, escape_forward_slashes=False).encode()
+    # `ensure_ascii`, `encode_html_chars`, `escape_forward_slashes`: to read them by name takes half as long as the rest.
+    return ujson.dumps(value, False, False, False).encode()
 
 
 class Decoder:

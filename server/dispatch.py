@@ -183,7 +183,8 @@ class Dispatcher:
             ref = request.ref
             row = self._table[type(request)]
             kind = row.kind
-            self._charge(connection, client, row.cost)
+            if client.buckets:
+                self._charge(connection, client, row.cost)
             outcome = row.serve(connection, request)
             if outcome is None:
                 row.served.count += 1

@@ -21,8 +21,13 @@ _TWO_BYTES = struct.Struct("!BBH")
 _EIGHT_BYTES = struct.Struct("!BBQ")
 
 
+# Of texts that fit one byte of length, as most do.
+_SHORT = [bytes((FIN | TEXT, size)) for size in range(126)]
+
+
 def text_frame(payload: bytes) -> bytes:
-    return frame(TEXT, payload)
+    size = len(payload)
+    return _SHORT[size] + payload if size < 126 else frame(TEXT, payload)
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

@@ -68,13 +68,18 @@ class Outbox:
         nothing changed; a frame larger than the bound still goes where nothing else waits.
         """
         items = self._items
-        if key is not None and self._keys is not None and (place := self._keys.get(key)) is not None:
+        place = None if key is None or self._keys is None else self._keys.get(key)
+        size = self._size + len(frame)
+        if place is not None:
             replaced = items[place]
             assert isinstance(replaced, bytes)
-            self._grow(len(frame) - len(replaced))
+            size -= len(replaced)
+        if size > self.limit and items:
+            raise Overflow
+        self._size = size
+        if place is not None:
             items[place] = frame
             return
-        self._grow(len(frame))
         if items:
             self._seal_last()
         if key is not None:
@@ -82,12 +87,6 @@ class Outbox:
                 self._keys = {}
             self._keys[key] = len(items)
         items.append(frame)
-
-    def _grow(self, by: int) -> None:
-        size = self._size + by
-        if size > self.limit and self._items:
-            raise Overflow
-        self._size = size
 
     def share(self, batch: Batch) -> None:
         """Adds a batch, to which frames are still being added; the bound is for `check` to ask about."""
