@@ -11,19 +11,20 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jwt
+import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import HMACAlgorithm
 from jwt.types import Options
 
 from server.clock import Clock
-from server.errors import unauthorized
+from server.codec import Decoder
+from server.errors import ApiError, unauthorized
 from server.ids import digest, new_secret
 from server.settings import BadSetting, Settings
 
-ISSUER: Final = "hereabouts"
-AUDIENCE: Final = "hereabouts"
 TYPE: Final = "at+jwt"  # RFC 9068 §2.1: keeps other JWTs under the same key from serving as access tokens
 PROVIDER_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 TICKET_SECONDS: Final = 30
@@ -41,12 +42,37 @@ class Claims:
     name: str | None = None
 
 
+class _OwnClaims(msgspec.Struct):
+    """What a token of ours has to say."""
+
+    iss: Literal["hereabouts"]
+    aud: Literal["hereabouts"]
+    sub: str
+    sid: str
+    exp: float
+    nbf: float = 0.0
+
+
+class _OwnAlgorithm(HMACAlgorithm):
+    """HS256 with one key, made sure of once: PyJWT tries at every token to read it as a key of another kind."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(HMACAlgorithm.SHA256)
+        self._key = super().prepare_key(key)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return self._key
+
+
 class Tokens:
     """Issues and verifies; remembers ended logins until their last token has run out."""
 
     def __init__(self, settings: Settings, secret: bytes, clock: Clock) -> None:
         self._clock = clock
         self._secret = secret
+        self._signatures = jwt.PyJWS(algorithms=[])
+        self._signatures.register_algorithm("HS256", _OwnAlgorithm(secret))
+        self._claims = Decoder(_OwnClaims)
         self._seconds = settings.token_seconds
         self._ended: dict[str, int] = {}
         self._tickets: OrderedDict[str, tuple[Claims, int]] = OrderedDict()
@@ -64,8 +90,8 @@ class Tokens:
     def issue(self, user_id: str, login_id: str) -> str:
         now = self._clock.now() // 1000
         claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
+            "iss": "hereabouts",
+            "aud": "hereabouts",
             "sub": user_id,
             "sid": login_id,
             "iat": now,
@@ -81,7 +107,7 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise unauthorized("the token has expired") from None
         # A token under another algorithm than the key's is an `InvalidKeyError`, or a `TypeError`.
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+        except (jwt.PyJWTError, ApiError, ValueError, TypeError, OverflowError):
             raise unauthorized("the token is not valid") from None
         self.check_login(claims)
         return claims
@@ -91,18 +117,11 @@ class Tokens:
             raise unauthorized("the token has been revoked")
 
     def _verify_own(self, token: str, now: int) -> Claims:
-        verified = jwt.decode_complete(
-            token,
-            self._secret,
-            algorithms=["HS256"],
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            options=_require("exp", "sub", "sid"),
-        )
+        verified = self._signatures.decode_complete(token, algorithms=["HS256"])
         if verified["header"].get("typ") != TYPE:
             raise jwt.InvalidTokenError("not an access token")
-        payload = verified["payload"]
-        return Claims(str(payload["sub"]), str(payload["sid"]), _expiry(payload, now))
+        claims: _OwnClaims = self._claims.decode(verified["payload"])
+        return Claims(claims.sub, claims.sid, _expiry(claims.exp, claims.nbf, now))
 
     # Logins that have ended
 
@@ -136,14 +155,8 @@ class Tokens:
         return claims
 
 
-def _require(*claims: str) -> Options:
-    """PyJWT would compare times with the machine's clock; `_expiry` does with the one that is passed in."""
-    return {"require": list(claims), "verify_exp": False, "verify_nbf": False, "verify_iat": False}
-
-
-def _expiry(payload: dict[str, Any], now: int) -> int:
+def _expiry(expires: Any, starts: Any, now: int) -> int:
     """`exp` in milliseconds, if the token holds `now` (RFC 7519 §4.1.4, §4.1.5)."""
-    expires, starts = payload["exp"], payload.get("nbf", 0)
     if not isinstance(expires, int | float) or not isinstance(starts, int | float):
         raise jwt.DecodeError("expected numbers as exp and nbf")
     if expires * 1000 <= now:
@@ -151,6 +164,15 @@ def _expiry(payload: dict[str, Any], now: int) -> int:
     if starts * 1000 > now:
         raise jwt.ImmatureSignatureError
     return int(expires * 1000)
+
+
+# PyJWT would compare times with the machine's clock; `_expiry` does with the one that is passed in.
+_OPTIONS: Final[Options] = {
+    "require": ["exp", "sub", "iss", "aud"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
 
 
 class _Provider:
@@ -193,7 +215,7 @@ class _Provider:
             algorithms=list(PROVIDER_ALGORITHMS),
             issuer=self._issuer,
             audience=self._audience,
-            options=_require("exp", "sub", "iss", "aud"),
+            options=_OPTIONS,
         )
         if not payload["sub"]:
             raise jwt.InvalidTokenError("expected a subject, got an empty one")
@@ -205,7 +227,7 @@ class _Provider:
         return Claims(
             user_id="",
             login_id=f"{self._issuer}|{login}",
-            expires_at=_expiry(payload, now),
+            expires_at=_expiry(payload["exp"], payload.get("nbf", 0), now),
             subject=f"{self._issuer}|{payload['sub']}",
             name=name.encode(errors="ignore").decode() if isinstance(name, str) else None,
         )

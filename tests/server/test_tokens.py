@@ -51,6 +51,8 @@ def bad_tokens(person: Person) -> dict[str, str]:
         "no audience": forged(person, aud=None),
         "no subject": forged(person, sub=None),
         "no login": forged(person, sid=None),
+        "subject of a wrong type": forged(person, sub=7),
+        "login of a wrong type": forged(person, sid=["x"]),
         "another signature": person.token[:-2] + ("AA" if person.token[-2:] != "AA" else "BB"),
         "another payload": ".".join(
             (person.token.split(".")[0], forged(person, sub="x").split(".")[1], person.token.split(".")[2])
