@@ -130,6 +130,21 @@ async def test_a_newcomer_stands_beside_somebody(server: Server, browse) -> None
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_newcomer_stands_in_nobodys_place(server: Server, browse) -> None:
+    """Where chance would put them on top of somebody, they are beside them; on the very spot, too."""
+    other = await server.person("bob")
+    socket = await other.chat()
+    async with browse(server) as browser:
+        assert isinstance(browser, Browser)
+        ann = await browser.registered("ann")
+        await ann.page.evaluate("() => { Math.random = () => 0.5; }")  # the middle
+        for world, place in (("east", 0.3), ("middle", 0.0)):
+            await socket.ask("location_updated", type="update_location", x=place, y=0, world_id=world)
+            await ann.page.evaluate("(world) => hereaboutsApp.world.enter(world)", world)
+            await ann.until("() => hereaboutsApp.world.nearby[0]?.distance > 2")
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_all_newcomers_hear_each_other(server: Server, browse) -> None:
     """Wherever around the middle they are put: in as many worlds as one may enter at a time, each as its first."""
     async with browse(server) as browser:

@@ -163,6 +163,27 @@ def test_a_step_inside_the_margin_box_leaves_the_tree_alone(monkeypatch: pytest.
     assert written == ["ann"]
 
 
+def test_a_new_box_lies_ahead_of_one_who_walks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By half of the margin, in the direction of the walk: so far again goes who walks on, and half is left behind."""
+    index = PositionIndex(margin=4)
+    index.set("ann", 0, 0)
+    written: list[Box] = []
+    plain_set = BoxTree.set
+    monkeypatch.setattr(BoxTree, "set", lambda *args: (written.append(args[2]), plain_set(*args)))
+
+    index.set("ann", -5, 2.5)  # in the middle of [-11, -3] and [-0.5, 7.5]
+    for x, y in ((-10.9, 2.5), (-3.1, -0.4), (-5, 7.4)):
+        index.set("ann", x, y)
+    (box,) = written
+    assert box == pytest.approx((-11, -0.5, -3, 7.5))
+    index.set("ann", -2.9, 2.5)
+    assert len(written) == 2
+    # However far the last step led, one stands well within the new box.
+    index.set("ann", 1e9, -1e9)
+    x0, y0, x1, y1 = written[-1]
+    assert x0 + 2 <= 1e9 + 1e-6 <= x1 and y0 <= -1e9 <= y1 - 2 + 1e-6
+
+
 def test_who_is_around_does_not_ask_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within reach, and while nobody leaves a box; beyond it the tree is asked."""
     index = PositionIndex(margin=5, reach=10)

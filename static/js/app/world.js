@@ -17,6 +17,7 @@ const REPORT_MS = 100; // the server's own tick: told more often, nobody would s
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
 const SCATTER = 0.8 * EARSHOT; // units across, around the middle: all who begin there hear each other well
 const ARRIVAL_MS = 3_000; // in which it is seen who is there
+const APART = 1.5; // units that it takes to see two as two
 const BESIDE = 2.5; // units from somebody one talks to
 const FADE_MS = 400;
 const SPEECH_MS = 6_000;
@@ -292,14 +293,14 @@ export class World extends Emitter {
     keepApart([this.#hereabouts.user.id, ...this.people.keys()]);
   }
 
-  /** Nobody begins alone where others are: out of earshot of all of them, a newcomer is put beside the nearest. */
+  /** Nobody begins alone where others are, or where somebody stands: such a newcomer is put beside the nearest. */
   #joinSomebody(now) {
     const { self } = this;
     const [nearest] = this.nearby;
-    if (now < this.#newUntil && !self.moving && nearest?.distance > EARSHOT) {
+    if (now < this.#newUntil && !self.moving && (nearest?.distance > EARSHOT || nearest?.distance < APART)) {
       const { x, y } = nearest;
-      const way = Math.hypot(self.x - x, self.y - y);
-      Object.assign(self, { x: x + ((self.x - x) / way) * BESIDE, y: y + ((self.y - y) / way) * BESIDE });
+      const way = Math.atan2(self.y - y, self.x - x);
+      Object.assign(self, { x: x + Math.cos(way) * BESIDE, y: y + Math.sin(way) * BESIDE });
       this.emit('moved');
     }
     this.#newUntil = 0;
