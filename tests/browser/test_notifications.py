@@ -106,6 +106,25 @@ async def test_messages_and_calls_are_told_while_the_page_is_hidden(server: Serv
         await notified(ann, 3)
 
 
+@pytest.mark.gen_test(timeout=120)
+async def test_another_page_that_is_looked_at_tells_enough(server: Server, browse) -> None:
+    """A hidden page keeps still while a second one of the same browser is in view, and not once that is closed."""
+    async with browse(server) as browser:
+        bob = await server.person("bob")
+        ann = await told_visitor(browser, server)
+        room = (await bob.ok("POST", "/chat/sessions", {"participant_ids": [await id_of(ann)]}))["id"]
+        second = await ann.context.new_page()
+        await second.goto(ann.page.url)
+        await second.get_by_test_id("map").wait_for()
+        await ann.page.evaluate(LOOK_AWAY, True)
+        await post(bob, room, "seen on the other page")
+        await expect(ann.find("conversation", id=room)).to_contain_text("seen on the other page")
+        await second.close()
+        await post(bob, room, "seen nowhere")
+        (entry,) = await notified(ann, 1)
+        assert entry["body"] == "seen nowhere"
+
+
 @pytest.mark.gen_test(timeout=240)
 async def test_hostile_words_stay_words_in_notifications(server: Server, browse) -> None:
     """Names and messages of the corpus: legible, in one line, short; and nothing comes of them."""

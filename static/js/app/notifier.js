@@ -1,4 +1,4 @@
-// Tells by the browser's notifications what is written to one, and who calls, while the page is hidden.
+// Tells by the browser's notifications what is written to one, and who calls, while no page of the browser's is looked at.
 //
 // Only for those who asked for it, in this browser. What a land or those near say is not for one alone, and stays out.
 
@@ -7,10 +7,14 @@ import { legible } from './names.js';
 const KEY = 'hereabouts.notify';
 const MOST = 160; // characters of a message
 const CALL = 'call'; // in place of a conversation's id
+/** Each page that is looked at holds a lock of this name and its own: one that ends, however it does, holds none. */
+const LOOKED_AT = 'hereabouts.looked-at.';
 
 export class Notifier {
   #app;
   #shown = new Map(); // conversation id, or CALL → Notification
+  #lock = LOOKED_AT + crypto.randomUUID();
+  #lookAway = null; // lets go of the lock
 
   /** @param {import('./app.js').App} app */
   constructor(app) {
@@ -20,6 +24,8 @@ export class Notifier {
     app.conversations.on('changed', () => this.#closeRead());
     signal.on('incoming', (call) => this.#incoming(call));
     signal.on('call', ({ state }) => state === 'ringing' || this.#close(CALL));
+    document.addEventListener('visibilitychange', () => this.#look());
+    this.#look();
   }
 
   /** @returns {'on'|'off'|'refused'|'unsupported'} refused: by the browser, which its user told so */
@@ -38,6 +44,19 @@ export class Notifier {
 
   clear() {
     for (const id of [...this.#shown.keys()]) this.#close(id);
+  }
+
+  #look() {
+    this.#lookAway?.();
+    this.#lookAway = null;
+    if (document.visibilityState === 'hidden') return;
+    // There are none where the page came without TLS, and no notifications either.
+    navigator.locks?.request(this.#lock, () => document.visibilityState === 'visible' && new Promise((away) => { this.#lookAway = away; }));
+  }
+
+  async #looksElsewhere() {
+    const { held } = await navigator.locks.query();
+    return held.some(({ name }) => name.startsWith(LOOKED_AT) && name !== this.#lock);
   }
 
   /** Some browsers have them for installed pages alone, and say so by throwing. */
@@ -66,8 +85,9 @@ export class Notifier {
     this.#show(CALL, this.#app.people.name(remoteUser.id), `${kind} for you`, () => this.#app.set({ dialog: null }));
   }
 
-  #show(id, title, body, open) {
-    if (document.visibilityState !== 'hidden' || this.state !== 'on') return;
+  async #show(id, title, body, open) {
+    if (document.visibilityState !== 'hidden' || this.state !== 'on' || await this.#looksElsewhere()) return;
+    if (id === CALL && this.#app.hereabouts.signal.call?.state !== 'ringing') return; // over already
     const notification = new Notification(cut(title), { body: cut(body), tag: `hereabouts.${id}`, silent: true, requireInteraction: id === CALL });
     this.#shown.set(id, notification);
     notification.onclick = () => {
