@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ MOST_CPU: Final = 0.3
 MOST_WALL: Final = 2.0
 SCHEDSTAT: Final = Path("/proc/thread-self/schedstat")
 LOOK_SECONDS: Final = 0.1  # so often we look how long we have waited: each time a file is read
+BEAT_SECONDS: Final = 0.05
 
 
 class _Records(logging.Handler):
@@ -87,28 +89,57 @@ def without_cpu() -> float:
         return 0.0
 
 
+class _Stalls:
+    """For how long the machine let nobody run, a virtual one that was paused for instance: a thread that only sleeps
+    is late by as much."""
+
+    def __init__(self) -> None:
+        self._late = 0.0
+        self._beat_at = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="stalls", daemon=True)
+        self._thread.start()
+
+    def seconds(self) -> float:
+        """Since the beginning, a stall that is just over included."""
+        return self._late + max(0.0, time.monotonic() - self._beat_at - BEAT_SECONDS)
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            now = time.monotonic()
+            self._late, self._beat_at = self._late + max(0.0, now - self._beat_at - BEAT_SECONDS), now
+
+
 @contextmanager
 def unblocked_loop(most_cpu: float = MOST_CPU, most_wall: float = MOST_WALL) -> Iterator[None]:
     """Fails on a callback of an event loop that computes, or waits, for too long."""
     blocked: list[str] = []
     run = asyncio.events.Handle._run
-    looked_at = starved = 0.0
+    stalls = _Stalls()
+    looked_at = starved = stalled = 0.0
 
     def timed_run(handle: Any) -> None:
-        nonlocal looked_at, starved
+        nonlocal looked_at, starved, stalled
         cpu, wall = time.thread_time(), time.monotonic()
         if wall - looked_at > LOOK_SECONDS:
-            looked_at, starved = wall, without_cpu()
+            looked_at, starved, stalled = wall, without_cpu(), stalls.seconds()
         run(handle)
         cpu, wall = time.thread_time() - cpu, time.monotonic() - wall
         if wall > most_wall:
-            wall -= without_cpu() - starved
+            wall -= max(without_cpu() - starved, stalls.seconds() - stalled)
         if cpu > most_cpu or wall > most_wall:
             # A step of a task says nothing of itself; its task names the coroutine.
             owner = getattr(handle._callback, "__self__", None)
             name = owner if isinstance(owner, asyncio.Task) else handle
             blocked.append(f"{name!r}: {cpu:.2f} s of CPU, {wall:.2f} s of wall time")
 
-    with patch.object(asyncio.events.Handle, "_run", timed_run):
-        yield
+    try:
+        with patch.object(asyncio.events.Handle, "_run", timed_run):
+            yield
+    finally:
+        stalls.close()
     assert not blocked, "the loop was blocked by\n" + "\n".join(blocked)

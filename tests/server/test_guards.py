@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -78,6 +79,37 @@ def test_waiting_for_a_cpu_passes(io_loop: IOLoop) -> None:
             other.kill()
             other.wait()
         os.sched_setaffinity(0, cpus)
+
+
+# A callback that takes until a line comes.
+CALLBACK = """
+import asyncio
+from tests import guards
+async def callback():
+    print("begun", flush=True)
+    input()
+with guards.unblocked_loop(most_wall=0.4):
+    asyncio.run(callback())
+"""
+
+
+@pytest.mark.parametrize("stands_still", [True, False])
+def test_a_machine_that_stands_still_is_no_callbacks_doing(stands_still: bool) -> None:
+    """What stops the whole process is not counted; that the callback waits alone is."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CALLBACK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout and process.stdout.readline() == b"begun\n"
+        if stands_still:
+            process.send_signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        process.send_signal(signal.SIGCONT)
+        _, complaint = process.communicate(b"\n")
+    assert (process.returncode == 0) is stands_still, complaint
+    assert stands_still or b"the loop was blocked by" in complaint
 
 
 def test_waiting_without_blocking_passes(io_loop: IOLoop) -> None:
