@@ -81,8 +81,6 @@ class FrameParser:
         """
         data, at = self._data, self._at
         have = len(data) - at
-        if not have:
-            return None
         if have < 2:
             self._wait_for(2)
             return None

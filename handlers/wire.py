@@ -84,8 +84,7 @@ class Wires:
                 wire.queue(batch)
         else:
             self._batch, self._readers = batch, readers
-            if not self._ending:
-                self._await_end()
+            self._await_end()
 
     def settle(self) -> None:
         """Something else follows in this turn: the batch that was shared now waits in each outbox."""
@@ -97,12 +96,12 @@ class Wires:
 
     def gather(self, wire: Wire) -> None:
         self._waiting.append(wire)
-        if not self._ending:
-            self._await_end()
+        self._await_end()
 
     def _await_end(self) -> None:
-        self._ending = True
-        self.loop.call_soon(self._end_turn)
+        if not self._ending:
+            self._ending = True
+            self.loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         self._ending = self._settled = False

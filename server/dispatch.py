@@ -183,8 +183,7 @@ class Dispatcher:
             ref = request.ref
             row = self._table[type(request)]
             kind = row.kind
-            if client.buckets:
-                self._charge(connection, client, row.cost)
+            self._charge(connection, client, row.cost)
             outcome = row.serve(connection, request)
             if outcome is None:
                 row.served.count += 1

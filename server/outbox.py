@@ -68,20 +68,17 @@ class Outbox:
         nothing changed; a frame larger than the bound still goes where nothing else waits.
         """
         items = self._items
-        place = None if key is None or self._keys is None else self._keys.get(key)
-        size = self._size + len(frame)
-        if place is not None:
-            replaced = items[place]
-            assert isinstance(replaced, bytes)
-            size -= len(replaced)
+        place = self._keys.get(key) if key is not None and self._keys is not None else None
+        replaced = items[place] if place is not None else b""
+        assert isinstance(replaced, bytes)
+        size = self._size + len(frame) - len(replaced)
         if size > self.limit and items:
             raise Overflow
         self._size = size
         if place is not None:
             items[place] = frame
             return
-        if items:
-            self._seal_last()
+        self._seal_last()
         if key is not None:
             if self._keys is None:
                 self._keys = {}

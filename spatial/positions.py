@@ -128,8 +128,6 @@ class PositionIndex:
         place = self._places[key]
         if place.near is None or radius > self._reach:
             return [hit for hit in self.within(place.x, place.y, radius) if hit.key != key]
-        if not place.near:
-            return []
         x, y = place.x, place.y
         hits: list[tuple[str, float, float, float]] = []
         for other in place.near:

@@ -91,15 +91,20 @@ class Browser:
     ) -> Visitor:
         """Somebody who filled in the form and sees the map."""
         visitor = await self.visit(name, size, port=port, **options)
-        if not await visitor.find("register-form").count():
-            await visitor.find("switch-mode").click()
-        await visitor.find("register-form").wait_for()
-        await visitor.find("username").fill(name)
-        await visitor.find("password").fill("correct horse")
-        await visitor.find("submit").click()
-        await visitor.find("map").wait_for()
-        await visitor.until("() => window.hereabouts.user !== null")
+        await sign_up(visitor)
         return visitor
+
+
+async def sign_up(visitor: Visitor) -> None:
+    """Fills in the form, until the map is there."""
+    if not await visitor.find("register-form").count():
+        await visitor.find("switch-mode").click()
+    await visitor.find("register-form").wait_for()
+    await visitor.find("username").fill(visitor.name)
+    await visitor.find("password").fill("correct horse")
+    await visitor.find("submit").click()
+    await visitor.find("map").wait_for()
+    await visitor.until("() => window.hereabouts.user !== null")
 
 
 @pytest.fixture

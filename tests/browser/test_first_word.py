@@ -12,8 +12,8 @@ from playwright.async_api import expect
 
 from client.bots import crowd
 from client.bots.accounts import Accounts
-from tests.browser.conftest import Browser, Visitor
-from tests.browser.states import machine
+from tests.browser.conftest import ARGUMENTS, Browser, Visitor, sign_up
+from tests.browser.states import machine, sit_down
 from tests.harness import Server
 
 # A name, a password, in; hello to whoever is nearest, the words, and sent. Each word typed and each press counts.
@@ -156,6 +156,26 @@ async def test_all_newcomers_hear_each_other(server: Server, browse) -> None:
         })""")
         for axis in zip(*places, strict=True):
             assert 2 < max(axis) - min(axis) <= 10
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_without_tls_from_another_machine(server: Server, browse) -> None:
+    """A page that is no secure context lacks much of what others have; one signs up, stands on the map and talks all the same."""
+    port = server.app.port
+    async with browse(server, [*ARGUMENTS, "--host-resolver-rules=MAP plain.test 127.0.0.1"]) as browser:
+        ann = await browser.visit("ann")
+        await ann.page.goto(f"http://plain.test:{port}")
+        assert not await ann.page.evaluate("isSecureContext")
+        await sign_up(ann)
+        await ann.find("chat-input").fill("Is anybody here?")
+        await ann.find("chat-send").click()
+        await expect(ann.find("message", state="sent")).to_be_visible()
+        await ann.page.goto(f"http://plain.test:{port}/static/examples/campfire.html")
+        ann.name = "anna"
+        await sit_down(ann)
+        await expect(ann.page.get_by_role("status")).to_have_text("Everybody in this ring hears you")
+        # What Chromium says of any such page with the header.
+        ann.complaints = [text for text in ann.complaints if "Cross-Origin-Opener-Policy" not in text]
 
 
 @pytest.mark.gen_test(timeout=60)

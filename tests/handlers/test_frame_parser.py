@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -392,3 +393,13 @@ def test_a_close_reason_is_utf_8() -> None:
         with pytest.raises(Violation) as caught:
             close_code(close_payload(1000) + reason)
         assert caught.value.code == 1007
+
+
+def test_what_is_served_is_let_go() -> None:
+    """An idle connection does not keep the last 64 KB that it was sent."""
+    parser = FrameParser(LIMIT)
+    data = client_frame(TEXT, b"x" * 60_000)
+    held = sys.getrefcount(data)
+    parser.feed(data)
+    assert len(take_all(parser)) == 1
+    assert sys.getrefcount(data) == held

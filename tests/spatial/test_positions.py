@@ -147,37 +147,38 @@ def test_a_tree_of_several_levels_answers_as_brute_force_does(
     assert index.within(*at, radius) == [hit for hit in expected if hit.distance <= radius]
 
 
-def test_a_step_inside_the_margin_box_leaves_the_tree_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
+    """What goes into a tree."""
+    boxes: list[Box] = []
+    plain_set = BoxTree.set
+    monkeypatch.setattr(BoxTree, "set", lambda *args: (boxes.append(args[2]), plain_set(*args)))
+    return boxes
+
+
+def test_a_step_inside_the_margin_box_leaves_the_tree_alone(written: list[Box]) -> None:
     index = PositionIndex(margin=5)
     index.set("ann", 0, 0)
-    written: list[str] = []
-    plain_set = BoxTree.set
-    monkeypatch.setattr(BoxTree, "set", lambda *args: (written.append(args[1]), plain_set(*args)))
-
     for x in (1.0, -4.0, 5.0, 4.0):
         index.set("ann", x, 5)
-    assert written == []
+    assert len(written) == 1
     assert index.within(4, 5, 0) == [Hit("ann", 4, 5, 0)]
 
     index.set("ann", 5.1, 0)
-    assert written == ["ann"]
+    assert len(written) == 2
 
 
-def test_a_new_box_lies_ahead_of_one_who_walks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_box_lies_ahead_of_one_who_walks(written: list[Box]) -> None:
     """By half of the margin, in the direction of the walk: so far again goes who walks on, and half is left behind."""
     index = PositionIndex(margin=4)
     index.set("ann", 0, 0)
-    written: list[Box] = []
-    plain_set = BoxTree.set
-    monkeypatch.setattr(BoxTree, "set", lambda *args: (written.append(args[2]), plain_set(*args)))
-
     index.set("ann", -5, 2.5)  # in the middle of [-11, -3] and [-0.5, 7.5]
     for x, y in ((-10.9, 2.5), (-3.1, -0.4), (-5, 7.4)):
         index.set("ann", x, y)
-    (box,) = written
+    _, box = written
     assert box == pytest.approx((-11, -0.5, -3, 7.5))
     index.set("ann", -2.9, 2.5)
-    assert len(written) == 2
+    assert len(written) == 3
     # However far the last step led, one stands well within the new box.
     index.set("ann", 1e9, -1e9)
     x0, y0, x1, y1 = written[-1]

@@ -13,7 +13,7 @@ const LOOKED_AT = 'hereabouts.looked-at.';
 export class Notifier {
   #app;
   #shown = new Map(); // conversation id, or CALL → Notification
-  #lock = LOOKED_AT + crypto.randomUUID();
+  #lock = LOOKED_AT + Math.random();
   #lookAway = null; // lets go of the lock
 
   /** @param {import('./app.js').App} app */
