@@ -81,6 +81,9 @@ class FrameParser:
         """
         data, at = self._data, self._at
         have = len(data) - at
+        if not have:  # all is served, and not kept
+            self._data, self._at = b"", 0
+            return None
         if have < 2:
             self._wait_for(2)
             return None
