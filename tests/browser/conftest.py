@@ -109,10 +109,11 @@ async def sign_up(visitor: Visitor) -> None:
 
 @pytest.fixture
 def new_server(new_server: Callable[..., Server]) -> Callable[..., Server]:
-    """With more time for the database, which has to share its cores with several pages that are painted by the processor."""
+    """With more time for the database: it shares its cores with several pages that are painted by the processor, and a
+    virtual machine may be paused for longer than a user would wait."""
 
     def make(**changes: object) -> Server:
-        return new_server(**{"storage_timeout": 15.0, **changes})
+        return new_server(**{"storage_timeout": 60.0, **changes})
 
     return make
 

@@ -24,7 +24,7 @@ export class Http {
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
 
-    let response;
+    let response, text;
     try {
       response = await fetch(this.baseUrl + path + queryString(query), {
         method,
@@ -33,6 +33,7 @@ export class Http {
         signal: AbortSignal.timeout(timeout),
         cache: 'no-store',
       });
+      text = await response.text(); // which may be cut off, or late, as well
     } catch (cause) {
       const timedOut = cause.name === 'TimeoutError';
       throw new HereaboutsError(
@@ -42,8 +43,12 @@ export class Http {
       );
     }
     if (response.status === 204) return null;
-    if (!response.ok) throw await errorOf(response);
-    return response.json();
+    if (!response.ok) throw errorOf(response, text);
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new HereaboutsError('network', 'Somebody else than the server answered', { cause });
+    }
   }
 }
 
@@ -52,19 +57,17 @@ function queryString(query = {}) {
   return given.length ? `?${new URLSearchParams(given)}` : '';
 }
 
-async function errorOf(response) {
+function errorOf(response, text) {
   const { status } = response;
-  const retryHeader = Number(response.headers.get('Retry-After'));
-  const text = await response.text();
-  let error = {};
+  const retryAfter = Number(response.headers.get('Retry-After')) || undefined;
+  let error;
   try {
-    error = JSON.parse(text).error ?? {};
-  } catch (cause) {
+    ({ error } = JSON.parse(text));
+  } catch {
     // A proxy in between answers in HTML; the status alone has to do.
-    return new HereaboutsError(status >= 500 ? 'unavailable' : 'invalid_message', `HTTP ${status}`, { status, cause });
   }
-  return new HereaboutsError(error.code ?? 'unavailable', error.message ?? `HTTP ${status}`, {
-    status,
-    retryAfter: error.retry_after ?? (retryHeader || undefined),
-  });
+  if (!error?.code) {
+    return new HereaboutsError(status >= 500 ? 'unavailable' : 'invalid_message', `HTTP ${status}`, { status, retryAfter });
+  }
+  return new HereaboutsError(error.code, error.message, { status, retryAfter: error.retry_after ?? retryAfter });
 }
