@@ -31,7 +31,6 @@ class Handshake(WebSocketProtocol13):
             *([f"Sec-WebSocket-Protocol: {chosen}"] if chosen else []),
             "\r\n",
         ]
-        handler.set_status(101)
         stream = handler._detach_stream()
         if stream.closed():
             return  # gone already

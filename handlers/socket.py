@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
+from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 from handlers.base import Base
@@ -135,6 +136,19 @@ class Socket(Base, WebSocketHandler):
         super().initialize(endpoint.node)
         self.endpoint = endpoint
         self.wires = wires
+
+    def clear(self) -> None:
+        """Without headers at first, when Tornado calls it before `initialize`: an upgrade's answer has its own."""
+        if hasattr(self, "endpoint"):
+            super().clear()
+            return
+        self._headers = HTTPHeaders()
+        self._write_buffer = []
+        self.set_status(HTTPStatus.SWITCHING_PROTOCOLS)
+
+    def refusal(self, error: ApiError) -> bytes:
+        self.clear()
+        return super().refusal(error)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         return Handshake(self, self.wires, self.begin)

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+
+class _Logger(structlog.stdlib.BoundLogger):
+    """For whom a line that nobody wants to read costs nothing: there are two for each connection."""
+
+    def debug(self, event: str | None = None, *args: Any, **kw: Any) -> Any:
+        return super().debug(event, *args, **kw) if self._logger.isEnabledFor(logging.DEBUG) else None
+
 
 log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("hereabouts")
 # For `server.security` alone.
@@ -37,7 +46,7 @@ def configure(format: str, level: str) -> None:
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=_Logger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
