@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.async_api import expect
+import asyncio
+import re
 
+import pytest
+from playwright.async_api import APIResponse, Route, expect
+
+from tests.browser.conftest import sign_up
 from tests.browser.test_conversations import id_of, post, say, talk
 from tests.harness import Server
+
+# What the page asks for to know who is online, and whom to hide.
+LISTS = re.compile("/ws/online-users|/auth/me/blocks")
 
 
 @pytest.mark.gen_test(timeout=240)
@@ -71,3 +78,44 @@ async def test_what_the_blocked_say_is_folded_away(server: Server, browse) -> No
         await expect(ann.find("chat-input")).to_have_count(0)
         await ann.find("blocked").get_by_role("button", name="Unblock").click()
         await expect(ann.find("chat-input")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Server, browse) -> None:
+    """Who came meanwhile stays in the list, and who was blocked meanwhile stays out of it."""
+    async with browse(server) as browser:
+        await browser.registered("bob")
+        ann = await browser.visit("ann")
+        held: list[tuple[Route, APIResponse]] = []
+        most = 2
+
+        async def hold(route: Route) -> None:
+            if len(held) < most:
+                held.append((route, await route.fetch()))
+            else:
+                await route.continue_()
+
+        async def let_go() -> None:
+            for route, response in held:
+                await route.fulfill(response=response)
+            await ann.page.evaluate("() => new Promise((later) => setTimeout(later, 100))")
+
+        await ann.page.route(LISTS, hold)
+        await sign_up(ann)
+        while len(held) < most:
+            await asyncio.sleep(0.05)
+        cleo = await browser.registered("cleo")
+        there = ann.find("person", username="cleo")
+        await expect(there).to_be_visible()
+        await let_go()
+        online = await ann.page.evaluate("hereaboutsApp.people.online.map(({ username }) => username)")
+        assert online == ["bob", "cleo"]
+
+        held.clear()
+        await ann.page.evaluate("hereabouts.chat.emit('synced', { sessions: [] })")
+        while len(held) < most:
+            await asyncio.sleep(0.05)
+        await ann.page.evaluate("(id) => hereaboutsApp.people.block(id)", await id_of(cleo))
+        await expect(there).to_have_count(0)
+        await let_go()
+        await expect(there).to_have_count(0)

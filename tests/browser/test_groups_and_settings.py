@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Visitor
 from tests.harness import Server
+
+# The page is drawn anew, as at any event.
+DRAW = "() => new Promise((drawn) => { hereaboutsApp.emit('changed'); setTimeout(drawn, 100); })"
 
 
 async def say(visitor: Visitor, text: str) -> None:
@@ -119,3 +124,34 @@ async def test_going_invisible_takes_one_off_map_and_list(server: Server, browse
         await expect(ann.find("person", username="bob")).to_have_count(0)
         await bob.find("invisible").uncheck()
         await expect(ann.find("person", username="bob")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_switch_shows_what_was_asked_for(server: Server, browse) -> None:
+    """Before it is answered, whatever is drawn meanwhile; and the last of two holds."""
+    async with browse(server) as browser:
+        bob = await browser.registered("bob")
+        held: list[Route] = []
+        finished: list[str] = []
+
+        async def hold(route: Route) -> None:
+            if route.request.method == "PATCH" and not held:
+                held.append(route)
+            else:
+                await route.continue_()
+
+        await bob.page.route("**/auth/me", hold)
+        bob.page.on("requestfinished", lambda request: finished.append(request.method))
+        await bob.find("settings").click()
+        invisible = bob.find("invisible")
+        await invisible.check()
+        await bob.page.evaluate(DRAW)
+        await expect(invisible).to_be_checked()
+        await invisible.uncheck()
+        await bob.page.evaluate(DRAW)
+        await expect(invisible).not_to_be_checked()
+        await held[0].continue_()
+        while finished.count("PATCH") < 2:
+            await asyncio.sleep(0.05)
+        assert (await bob.page.evaluate("hereabouts.api.me()"))["invisible"] is False
+        await expect(invisible).not_to_be_checked()

@@ -15,6 +15,7 @@ export class People extends Emitter {
   #asked = new Set();
   #fetching = false;
   #poll = null;
+  #told = new Set(); // ids whose presence was told since the list was last asked for
 
   constructor(hereabouts) {
     super();
@@ -24,6 +25,7 @@ export class People extends Emitter {
     chat.on('presence_update', (frame) => {
       this.learn(frame).online = frame.status === 'online';
       this.#known.get(frame.user_id).last_seen = frame.last_seen;
+      this.#told.add(frame.user_id);
       this.emit('changed');
     });
     chat.on('user_joined', (frame) => this.learn(frame));
@@ -71,13 +73,18 @@ export class People extends Emitter {
   async block(userId) {
     await this.#hereabouts.api.block(userId);
     this.blocked.add(userId);
-    this.emit('changed');
+    this.#blocksChanged();
   }
 
   async unblock(userId) {
     await this.#hereabouts.api.unblock(userId);
     this.blocked.delete(userId);
+    this.#blocksChanged();
+  }
+
+  #blocksChanged() {
     this.emit('changed');
+    this.#refresh(); // a list that is on its way may be from before
   }
 
   reset() {
@@ -98,10 +105,15 @@ export class People extends Emitter {
   async #refresh() {
     const { api, chat } = this.#hereabouts;
     if (chat.state !== 'open') return;
+    // Of those who came or went while the list was on its way, it does not know.
+    const told = this.#told = new Set();
     try {
       const [{ users }, blocks] = await Promise.all([api.onlineUsers(), api.blocks()]);
-      for (const person of this.#known.values()) person.online = false;
-      for (const user of users) this.learn(user).online = true;
+      if (told !== this.#told) return; // a newer one is on its way
+      const online = new Set(users.map((user) => this.learn(user)));
+      for (const person of this.#known.values()) {
+        if (!told.has(person.id)) person.online = online.has(person);
+      }
       for (const user of blocks.users) this.learn(user);
       this.blocked = new Set(blocks.users.map(({ id, user_id: userId = id }) => userId));
       this.emit('changed');

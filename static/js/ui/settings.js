@@ -60,14 +60,21 @@ function Profile() {
 function Appearance() {
   const app = useApp();
   const { user } = app.hereabouts;
-  const flip = (key) => () => app.attempt(() => change(app, { [key]: !user[key] }));
+  const [wanted, want] = useState({}); // by key, what was switched and has no answer yet
+  const flip = (key) => async ({ currentTarget: { checked } }) => {
+    const mine = { checked };
+    want((all) => ({ ...all, [key]: mine }));
+    await app.attempt(() => change(app, { [key]: checked }));
+    want((all) => (all[key] === mine ? { ...all, [key]: undefined } : all));
+  };
+  const shown = (key) => wanted[key]?.checked ?? user[key];
   return html`
     <section>
       <h3>Being seen</h3>
       <${Switch} id="share-location" label="Share my location" hint="Off: you see others on the map, nobody sees you there"
-        checked=${user.share_location ?? true} onChange=${flip('share_location')} />
+        checked=${shown('share_location') ?? true} onChange=${flip('share_location')} />
       <${Switch} id="invisible" label="Invisible" hint="You appear in no list, and to everybody as offline"
-        checked=${user.invisible ?? false} onChange=${flip('invisible')} />
+        checked=${shown('invisible') ?? false} onChange=${flip('invisible')} />
     </section>`;
 }
 
@@ -158,9 +165,16 @@ function DeleteAccount() {
     </details>`;
 }
 
-async function change(app, changes) {
-  await app.hereabouts.api.updateMe(changes);
-  await app.refreshUser();
-  app.people.learn(app.hereabouts.user);
-  app.emit('changed');
+let changing = Promise.resolve();
+
+/** One after the other: of two changes of the same, the later one holds. */
+function change(app, changes) {
+  const changed = changing.then(async () => {
+    await app.hereabouts.api.updateMe(changes);
+    await app.refreshUser();
+    app.people.learn(app.hereabouts.user);
+    app.emit('changed');
+  });
+  changing = changed.catch(() => null); // whoever asked for it is told
+  return changed;
 }
