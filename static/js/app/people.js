@@ -89,6 +89,7 @@ export class People extends Emitter {
 
   reset() {
     clearInterval(this.#poll);
+    this.#told = new Set(); // a list that is on its way is not for whoever signs in next
     this.#known.clear();
     this.#asked.clear();
     this.#wanted = [];
