@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from handlers.base import HEADERS
 from handlers.transport import RECEIVE_BYTES
 from handlers.wire import FRAMES_A_TURN
 from tests.handlers.client import (
@@ -89,6 +90,9 @@ async def test_another_version_of_the_protocol_is_refused(
     status, headers = await client.response()
     client.close()
     assert (status, headers.get("sec-websocket-version")) == (426, "13")
+    assert headers.get("x-request-id")
+    for name, value in HEADERS.items():
+        assert headers.get(name.lower()) == value
     assert not server.app._wires.open
 
 

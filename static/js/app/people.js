@@ -105,9 +105,9 @@ export class People extends Emitter {
   /** Presence events reach only those concerned; the list of everybody online is polled. */
   async #refresh() {
     const { api, chat } = this.#hereabouts;
-    if (chat.state !== 'open') return;
     // Of those who came or went while the list was on its way, it does not know.
     const told = this.#told = new Set();
+    if (chat.state !== 'open') return;
     try {
       const [{ users }, blocks] = await Promise.all([api.onlineUsers(), api.blocks()]);
       if (told !== this.#told) return; // a newer one is on its way
