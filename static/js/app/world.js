@@ -65,10 +65,13 @@ export class World extends Emitter {
     chat.on('nearby_snapshot', ({ users }) => this.#see(users));
     chat.on('nearby_update', (frame) => this.#entering || this.#update(frame));
     // The server forgets where one is with the connection; and what was said meanwhile is not said now.
-    chat.on('state', () => { this.#hears = false; });
+    chat.on('state', ({ state }) => {
+      this.#hears = false;
+      if (state !== 'open') this.#told = null;
+    });
     chat.on('synced', () => {
       this.#hears = true;
-      this.#tell(true);
+      if (!this.#told) this.#tell(); // in a hidden tab nothing steps
     });
     chat.on('speech', ({ sender_id: userId, content }) => this.#hears && this.say(userId, content));
     globalThis.addEventListener('storage', ({ key }) => this.#follow(key));
@@ -191,8 +194,8 @@ export class World extends Emitter {
     if (person.opacity <= 0) this.people.delete(person.id);
   }
 
-  /** Tells the server where one is, if it does not know; `anew` on a connection that knows nothing yet. */
-  async #tell(anew) {
+  /** Tells the server where one is, if it does not know, or `anew`. */
+  async #tell(anew = false) {
     const { chat, user } = this.#hereabouts;
     const { id: worldId } = this;
     const [x, y] = [round(this.self.x), round(this.self.y)];
@@ -224,7 +227,7 @@ export class World extends Emitter {
     this.#leave();
     this.#stepOnto(null);
     this.#arrive(worldId);
-    this.#tell(true);
+    this.#tell();
     this.#entering = true;
     this.#hereabouts.chat.watchNearby(SIGHT);
     this.emit('changed');
