@@ -68,7 +68,7 @@ async def flows(visitor: Visitor, *fields: str, by: float = 0) -> None:
 
 async def hears_nothing(visitor: Visitor) -> None:
     """Two seconds of packets with no sound in them, after those that were on their way."""
-    await flows(visitor, "packets", by=60)
+    await flows(visitor, "packets", by=150)
     before = await received(visitor)
     await flows(visitor, "packets", by=100)
     assert (await received(visitor))["energy"] < before["energy"] + AUDIBLE

@@ -10,11 +10,14 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.harness import Server
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
+# Pages are painted by the processor, which a test shares with two servers and a database. Less than what the page itself
+# waits for before it does without what a test waits for: an answer to a call, a look at who is there.
+expect.set_options(timeout=15_000)
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 ARGUMENTS = [
     "--no-sandbox",
@@ -64,6 +67,10 @@ class Visitor:
     async def shot(self, name: str) -> None:
         OUTPUT.mkdir(exist_ok=True)
         await self.page.screenshot(path=OUTPUT / f"{name}.png")
+
+    async def map(self) -> None:
+        """Waits until the map listens to hands: its canvas is there before it."""
+        await self.until("() => Boolean(window.hereaboutsApp.map)")
 
 
 class Browser:

@@ -64,7 +64,7 @@ async def test_nobody_is_kept_out(server: Server, browse, journey: str, size: st
     assert not wrong, f"pictures in {OUTPUT}\n" + "\n".join(wrong)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_what_is_planted_is_found(server: Server, browse) -> None:
     """A button without a name and words too pale to read: else that nothing is found would say nothing."""
     async with browse(server) as browser:

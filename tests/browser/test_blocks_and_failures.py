@@ -80,7 +80,7 @@ async def test_what_the_blocked_say_is_folded_away(server: Server, browse) -> No
         await expect(ann.find("chat-input")).to_be_visible()
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Server, browse) -> None:
     """Who came meanwhile stays in the list, and who was blocked meanwhile stays out of it."""
     async with browse(server) as browser:
@@ -98,13 +98,16 @@ async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Se
         async def let_go() -> None:
             for route, response in held:
                 await route.fulfill(response=response)
-            await ann.page.evaluate("() => new Promise((later) => setTimeout(later, 100))")
+            await ann.until("() => hereaboutsApp.people.online.some(({ username }) => username === 'bob')")
 
         await ann.page.route(LISTS, hold)
         await sign_up(ann)
         while len(held) < most:
             await asyncio.sleep(0.05)
-        cleo = await browser.registered("cleo")
+        cleo = await server.person("cleo")
+        socket = await cleo.chat()
+        x, y = await ann.page.evaluate("(({ x, y }) => [x, y])(hereaboutsApp.world.self)")
+        await socket.ask("location_updated", type="update_location", x=x + 3, y=y)
         there = ann.find("person", username="cleo")
         await expect(there).to_be_visible()
         await let_go()
@@ -115,7 +118,7 @@ async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Se
         await ann.page.evaluate("hereabouts.chat.emit('synced', { sessions: [] })")
         while len(held) < most:
             await asyncio.sleep(0.05)
-        await ann.page.evaluate("(id) => hereaboutsApp.people.block(id)", await id_of(cleo))
+        await ann.page.evaluate("(id) => hereaboutsApp.people.block(id)", cleo.id)
         await expect(there).to_have_count(0)
         await let_go()
         await expect(there).to_have_count(0)

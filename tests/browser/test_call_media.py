@@ -157,6 +157,7 @@ async def test_devices_are_chosen(server: Server, browse) -> None:
         await ann.page.evaluate(
             "() => localStorage.setItem('hereabouts.microphone', 'one that was unplugged')"
         )
+        await expect(bob.find("call-panel")).to_have_count(0)
         await call(bob, ann, "audio")
         await talking(ann, bob)
         await flows(bob)
@@ -230,7 +231,7 @@ async def test_ones_own_picture_is_a_mirror_and_in_nobodys_way(server: Server, b
         await expect(bob.find("call-panel")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_mute_and_camera_in_a_call(server: Server, browse) -> None:
     """Muted, the track sends silence; the camera's picture goes for the other side too, and comes back."""
     async with browse(server) as browser:

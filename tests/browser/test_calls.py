@@ -43,7 +43,7 @@ async def test_a_call_carries_media_both_ways(server: Server, browse, kind: str)
             await expect(visitor.find("call-panel")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_call_can_be_rejected(server: Server, browse) -> None:
     """Rejecting stops the ringing on both sides."""
     async with browse(server) as browser:
@@ -112,10 +112,15 @@ async def test_another_way_is_found_when_the_one_in_use_is_lost(
             await flows(visitor)
         before = [await visitor.page.evaluate(UFRAG) for visitor in (ann, bob)]
         way.cut()
-        for visitor in (ann, bob):
-            await expect(visitor.find("call-panel", state="reconnecting")).to_contain_text(
-                "Reconnecting…", timeout=30_000
+        # At the same time: with the other's name for its end, one is connected again.
+        await asyncio.gather(
+            *(
+                expect(visitor.find("call-panel", state="reconnecting")).to_contain_text(
+                    "Reconnecting…", timeout=30_000
+                )
+                for visitor in (ann, bob)
             )
+        )
         await talking(ann, bob)
         for visitor, ufrag in zip((ann, bob), before, strict=True):
             assert await visitor.page.evaluate(UFRAG) != ufrag
@@ -134,9 +139,15 @@ async def test_another_way_is_found_when_the_one_in_use_is_lost(
 
 
 @pytest.mark.gen_test(timeout=180)
-async def test_a_call_outlasts_the_network_of_its_signaling(server: Server, browse) -> None:
+async def test_a_call_outlasts_the_network_of_its_signaling(
+    new_server: Callable[..., Server], browse
+) -> None:
     """Both are told that it reconnects; when the network is back ICE starts anew, and the call goes on."""
-    async with road(server.app.port) as way, browse(server) as browser:
+    async with (
+        new_server(rejoin_seconds=600) as server,
+        road(server.app.port) as way,
+        browse(server) as browser,
+    ):
         ann, bob = await browser.registered("ann"), await browser.registered("bob", port=way.port)
         await call(ann, bob, "audio")
         await talking(ann, bob)
@@ -195,10 +206,10 @@ async def test_a_call_is_ended_without_a_connection(new_server: Callable[..., Se
 
 
 @pytest.mark.gen_test(timeout=240)
-async def test_a_call_outlasts_a_reload(server: Server, browse) -> None:
+async def test_a_call_outlasts_a_reload(new_server: Callable[..., Server], browse) -> None:
     """Of the caller's page and of the callee's: nothing rings, the other sees that it reconnects, both hear and see each
     other again, and whoever was muted is."""
-    async with browse(server) as browser:
+    async with new_server(rejoin_seconds=600) as server, browse(server) as browser:
         ann, bob = await browser.registered("ann"), await browser.registered("bob")
         await call(ann, bob, "video")
         await talking(ann, bob)
@@ -230,7 +241,7 @@ async def test_a_call_outlasts_a_reload(server: Server, browse) -> None:
         await expect(bob.find("call-panel")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_whoever_is_typing_does_not_answer_by_it(server: Server, browse) -> None:
     """The ringing card takes the focus, but not out of a field that is typed into."""
     async with browse(server) as browser:
@@ -250,7 +261,7 @@ async def test_whoever_is_typing_does_not_answer_by_it(server: Server, browse) -
         await talking(ann, bob)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None:
     """With a sheet open a call is a bar over the map, above the sheet's heading."""
     async with browse(server) as browser:
@@ -271,7 +282,7 @@ async def test_a_call_leaves_a_phones_sheet_free(server: Server, browse) -> None
         await ann.shot("call-sheet-phone")
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_call_that_finds_no_way_ends_and_says_why(server: Server, browse) -> None:
     """Where the two cannot reach each other the call ends by itself, for both, in words."""
     async with browse(server) as browser:

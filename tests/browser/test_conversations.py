@@ -28,7 +28,7 @@ async def id_of(visitor: Visitor) -> str:
     return str(await visitor.page.evaluate("window.hereabouts.user.id"))
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_history_scrolls_back_to_its_beginning(server: Server, browse) -> None:
     """Page after page comes as the top comes near, each message once and in order, and the place one reads at stays."""
     async with browse(server) as browser:
@@ -63,7 +63,7 @@ async def test_history_scrolls_back_to_its_beginning(server: Server, browse) -> 
         await expect(ann.find("message", seq=str(LONG))).to_be_in_viewport()
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_ticks_survive_a_reload(server: Server, browse) -> None:
     """What was read stays read; of what was not, nothing is claimed until the other is heard of again."""
     async with browse(server) as browser:
@@ -87,7 +87,7 @@ async def test_ticks_survive_a_reload(server: Server, browse) -> None:
         await expect(ticks["2"]).to_have_attribute("data-read", "true")
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_an_answer_tells_that_what_came_before_was_read(server: Server, browse) -> None:
     """Writing marks read: an answer that came while one was away turns the ticks, on a device that knew nothing."""
     async with browse(server) as browser:
@@ -106,7 +106,7 @@ async def test_an_answer_tells_that_what_came_before_was_read(server: Server, br
         await expect(ann.find("message", seq="1").locator(".ticks")).to_have_attribute("data-read", "true")
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_new_group_is_on_top(server: Server, browse) -> None:
     """A group that nobody has written in yet stands over older conversations, also after a reload; a message moves up."""
     async with browse(server) as browser:

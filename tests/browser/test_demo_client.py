@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
 
@@ -11,6 +13,7 @@ from tests.harness import Server
 
 async def claim_land(visitor: Visitor, name: str) -> None:
     """Draws a land around where the visitor stands, large enough for wherever another newcomer is put."""
+    await visitor.map()
     await visitor.find("claim-land").click()
     box = await visitor.find("map").bounding_box()
     assert box
@@ -34,7 +37,7 @@ async def open_menu(visitor: Visitor, name: str) -> None:
     await visitor.find("person-menu").wait_for()
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_two_people_meet_in_a_land_and_talk(server: Server, browse) -> None:
     """What one types in a land, the other who stands there reads; typing shows; a reload loses nothing."""
     async with browse(server) as browser:
@@ -54,7 +57,7 @@ async def test_two_people_meet_in_a_land_and_talk(server: Server, browse) -> Non
         await expect(bob.find("message")).to_have_count(2)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_two_people_talk_in_private_and_see_what_was_read(server: Server, browse) -> None:
     """A private message counts as unread until its conversation is opened; then its sender sees it read."""
     async with browse(server) as browser:
@@ -71,7 +74,7 @@ async def test_two_people_talk_in_private_and_see_what_was_read(server: Server, 
         await ann.shot("private-desktop")
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_walking_out_of_a_land_leaves_its_room(server: Server, browse) -> None:
     """The label and the room follow one's steps; whoever has left hears nothing more of the land."""
     async with browse(server) as browser:
@@ -87,7 +90,7 @@ async def test_walking_out_of_a_land_leaves_its_room(server: Server, browse) -> 
         assert [member["username"] for member in joined["members"]] == ["bob"]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_the_page_works_at_phone_size(server: Server, browse) -> None:
     """By touch, on a small screen: sign up, see the map, open the chat, say something; nothing overflows."""
     async with browse(server) as browser:
@@ -104,7 +107,7 @@ async def test_the_page_works_at_phone_size(server: Server, browse) -> None:
         assert not wider
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_lost_server_is_said_and_come_back_to(server: Server, browse, new_server) -> None:
     """While the server is away the page says so; a message written meanwhile is sent when it is back, once."""
     async with browse(server) as browser:
@@ -117,10 +120,13 @@ async def test_a_lost_server_is_said_and_come_back_to(server: Server, browse, ne
         await expect(ann.find("lost")).to_contain_text("The server is restarting")
         await say(ann, "meanwhile")
         await server.start_again()
-        await expect(ann.find("message", state="sent")).to_have_count(2, timeout=30_000)
+        # The notice is there for a few seconds.
+        await asyncio.gather(
+            expect(ann.page.get_by_text("Connected again")).to_be_visible(timeout=30_000),
+            expect(ann.find("message", state="sent")).to_have_count(2, timeout=30_000),
+        )
         await expect(ann.find("connection-state").first).to_contain_text("Connected")
         await expect(ann.find("lost")).to_have_count(0)
-        await expect(ann.page.get_by_text("Connected again")).to_be_visible()
         person = await server.person("reader")
         land = (await person.ok("GET", "/lands"))["lands"][0]["id"]
         history = await person.ok("GET", f"/chat/sessions/{land}/messages")
@@ -129,7 +135,7 @@ async def test_a_lost_server_is_said_and_come_back_to(server: Server, browse, ne
         ann.complaints = [text for text in ann.complaints if "ERR_CONNECTION_REFUSED" not in text]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_page_opened_while_the_server_is_away_waits_for_it(server: Server, browse) -> None:
     """It says that nobody answers, tries again by itself, and is signed in as before."""
     async with browse(server) as browser:

@@ -30,7 +30,7 @@ async def try_out(page: Page, operation: str, body: object = None) -> str:
     return (await status.inner_text()).split()[0]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 async def test_the_page_shows_rest_and_both_sockets(server: Server, browse, size: str) -> None:
     """Every call and every message is on the page, which fits its window and breaks no policy."""
@@ -49,7 +49,7 @@ async def test_the_page_shows_rest_and_both_sockets(server: Server, browse, size
         await expect(fields).to_have_text(["room_id", "content", "client_id", "ref"])
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_signing_in_on_the_page_authorizes_its_calls(server: Server, browse) -> None:
     """Registering with "Try it out" is enough; the next call is made with the token that it gave."""
     async with browse(server) as browser:
@@ -61,7 +61,7 @@ async def test_signing_in_on_the_page_authorizes_its_calls(server: Server, brows
         assert await try_out(page, "lands-create_land", land) == "201"
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_token_can_be_given_by_hand(server: Server, browse) -> None:
     """ "Authorize" takes an access token, and calls are made with it."""
     person = await server.person()

@@ -24,7 +24,7 @@ async def say(visitor: Visitor, text: str) -> None:
     await visitor.page.get_by_label("Say something").press("Enter")
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_two_meet_at_the_fire(server: Server, browse) -> None:
     """They see each other come, hear each other, and one sees the other go; markup that is said stays text."""
     async with browse(server) as browser:
@@ -44,7 +44,7 @@ async def test_two_meet_at_the_fire(server: Server, browse) -> None:
         await expect(ann.page.get_by_label("By the fire").get_by_text("bob")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_name_that_is_taken_and_a_network_that_goes(server: Server, browse) -> None:
     """Both are said in words; what was said meanwhile is heard after the connection is back."""
     await server.person("ann")

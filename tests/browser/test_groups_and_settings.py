@@ -24,7 +24,7 @@ async def save_guests(visitor: Visitor) -> None:
     await expect(visitor.find("land-save")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_group_is_made_renamed_joined_and_left(server: Server, browse) -> None:
     """A group's new name and third member show to all; whoever leaves it hears nothing more."""
     async with browse(server) as browser:
@@ -59,7 +59,7 @@ async def test_a_group_is_made_renamed_joined_and_left(server: Server, browse) -
         await expect(bob.find("conversation").filter(has_text="without bob")).to_have_count(0)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_the_guest_list_lets_in_and_puts_out(server: Server, browse) -> None:
     """Whoever is on the list may join the land's conversation; taken off it, they are out of it."""
     async with browse(server) as browser:
@@ -97,7 +97,7 @@ async def test_the_guest_list_lets_in_and_puts_out(server: Server, browse) -> No
         ann.complaints = [text for text in ann.complaints if "nobody-at-all" not in text]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_the_password_is_changed(server: Server, browse) -> None:
     """After the change the new password signs in and the old one does not."""
     async with browse(server) as browser:
@@ -113,7 +113,7 @@ async def test_the_password_is_changed(server: Server, browse) -> None:
             assert answer[0] == status
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_going_invisible_takes_one_off_map_and_list(server: Server, browse) -> None:
     """Whoever goes invisible is gone from the other's map and list, and back when visible again."""
     async with browse(server) as browser:
@@ -126,7 +126,7 @@ async def test_going_invisible_takes_one_off_map_and_list(server: Server, browse
         await expect(ann.find("person", username="bob")).to_be_visible()
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_switch_shows_what_was_asked_for(server: Server, browse) -> None:
     """Before it is answered, whatever is drawn meanwhile; and the last of two holds."""
     async with browse(server) as browser:

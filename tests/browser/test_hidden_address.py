@@ -68,7 +68,7 @@ async def with_relay(
         yield ann, bob
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_nothing_but_the_relays_address_leaves_the_page(
     new_server: NewServer, browse, tmp_path: Path
 ) -> None:
@@ -110,7 +110,7 @@ RELAY_LATE = """() => {
 }"""
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_way_is_found_though_the_relays_candidate_comes_last(
     new_server: NewServer, browse, tmp_path: Path
 ) -> None:
@@ -122,7 +122,7 @@ async def test_a_way_is_found_though_the_relays_candidate_comes_last(
         await talking(ann, bob)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_without_a_relay_the_page_says_what_cannot_be(new_server: NewServer, browse) -> None:
     """In the settings at once; a call ends before it rings, and one that comes in when it is answered. Off, it works."""
     async with new_server(stun_urls=("stun:127.0.0.1:9",)) as server, browse(server) as browser:

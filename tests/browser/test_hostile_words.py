@@ -297,7 +297,7 @@ async def test_nor_does_ones_own_land_by_such_a_name(server: Server, browse, siz
         await visitor.shot(f"hostile-land-label-{size}")
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_the_api_page_shows_answers_as_they_are(server: Server, browse) -> None:
     """What "Try it out" brings back is text, whatever it holds, and goes back in as text."""
     for index, (person, name) in enumerate(zip(await server.people(len(NAMES)), NAMES, strict=True)):

@@ -51,6 +51,7 @@ async def test_all_of_it_without_a_mouse(server: Server, browse) -> None:
         assert (await ann.page.evaluate(FOCUSED))["label"] == "Skip to the map"
         await keyboard.press("Enter")
         await expect(ann.find("map")).to_be_focused()
+        await ann.map()
         x = await ann.page.evaluate("hereaboutsApp.world.self.x")
         await keyboard.down("ArrowRight")
         await ann.until("(x) => hereaboutsApp.world.self.x > x + 1", x)

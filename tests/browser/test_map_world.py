@@ -72,10 +72,6 @@ PLACE = "(({ x, y }) => [x, y])(window.hereaboutsApp.world.self)"
 VIEW = "(({ x, y, scale }) => [x, y, scale])(window.hereaboutsApp.map.camera)"
 
 
-async def map_of(visitor: Visitor) -> None:
-    await visitor.until("() => Boolean(window.hereaboutsApp.map)")
-
-
 async def people_of(visitor: Visitor) -> list[str]:
     return list(
         await visitor.page.evaluate("window.hereaboutsApp.world.nearby.map(({ username }) => username)")
@@ -92,7 +88,7 @@ async def put(visitor: Visitor, x: float, y: float) -> None:
     await visitor.page.evaluate("(place) => Object.assign(hereaboutsApp.world.self, place)", {"x": x, "y": y})
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 @pytest.mark.parametrize("renderer", ["canvas", "webgl"])
 async def test_two_people_meet_on_the_map(server: Server, browse, renderer: str) -> None:
     """Each sees the other come, walk without a jump to where the other stands in the end, and go."""
@@ -101,12 +97,12 @@ async def test_two_people_meet_on_the_map(server: Server, browse, renderer: str)
         if renderer == "webgl":
             await ann.page.add_init_script(WITH_A_CARD)
             await ann.page.reload()
-        await map_of(ann)
+        await ann.map()
         assert await ann.page.evaluate("hereaboutsApp.map.renderer.name") == renderer
         await put(ann, 0, 0)
         assert await people_of(ann) == []
         bob = await browser.registered("bob")
-        await map_of(bob)
+        await bob.map()
         await put(bob, -6, 3)
         await sees(ann, "bob")
         await sees(bob, "ann")
@@ -122,7 +118,8 @@ async def test_two_people_meet_on_the_map(server: Server, browse, renderer: str)
             0 <= b[0] - a[0] < max(4, 0.014 * (b[3] - a[3])) and b[1] == 3 and b[2] == 1
             for a, b in pairwise(drawn)
         )
-        assert len({x for x, *_ in drawn}) > 20
+        walking = [x for x, *_ in drawn if -6 < x < 8]
+        assert len(set(walking)) > 0.8 * len(walking) > 0
         await bob.page.evaluate("hereaboutsApp.world.walkTo(8.125, 70)")
         await sees(ann)
         await sees(bob)
@@ -132,7 +129,7 @@ async def test_two_people_meet_on_the_map(server: Server, browse, renderer: str)
         await sees(ann)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_nothing_is_told_of_whoever_stands(server: Server, browse) -> None:
     """A walk is told ten times a second at most, its end exactly, and then nothing more; also where it begins before the
     page knows the conversations."""
@@ -141,7 +138,7 @@ async def test_nothing_is_told_of_whoever_stands(server: Server, browse) -> None
         asked: asyncio.Queue[Route] = asyncio.Queue()
         await ann.page.route("**/chat/sessions", asked.put)
         await sign_up(ann)
-        await map_of(ann)
+        await ann.map()
         await ann.page.evaluate(TOLD)
         await ann.until("() => window.told.length > 3")
         await (await asked.get()).continue_()
@@ -153,7 +150,7 @@ async def test_nothing_is_told_of_whoever_stands(server: Server, browse) -> None
         assert all(b[0] - a[0] > 99.9 for a, b in pairwise(told)), told
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_late_step_does_not_jerk(server: Server, browse) -> None:
     """However late steps arrive, no frame moves farther than half a step, none goes back, and the end is reached."""
     async with browse(server) as browser:
@@ -172,7 +169,7 @@ async def test_a_late_step_does_not_jerk(server: Server, browse) -> None:
                 )
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_far_off_is_jumped_to_and_a_crowds_rare_steps_are_walked(server: Server, browse) -> None:
     """A place that is no step away is there at once; where not every step is told, a second's walk takes about a second."""
     async with browse(server) as browser:
@@ -187,14 +184,14 @@ async def test_far_off_is_jumped_to_and_a_crowds_rare_steps_are_walked(server: S
         assert frames[-1][1] == 35
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_looking_around_by_mouse_and_minimap(server: Server, browse) -> None:
     """A drag and a click on the minimap move the view and nobody; the wheel zooms; the button leads back."""
     async with browse(server) as browser:
         owner = await server.person("owner")
         await owner.land(30, 20, width=20, height=10, name="Quay")
         ann = await browser.registered("ann")
-        await map_of(ann)
+        await ann.map()
         await put(ann, 0, 0)
         await ann.until("() => Math.hypot(hereaboutsApp.map.camera.x, hereaboutsApp.map.camera.y) < 0.01")
         box = await ann.find("map").bounding_box()
@@ -221,12 +218,12 @@ async def test_looking_around_by_mouse_and_minimap(server: Server, browse) -> No
         await ann.until("() => hereaboutsApp.world.self.x < -2")
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_looking_around_by_touch(server: Server, browse) -> None:
     """On a phone a tap walks, a finger pans, and two zoom."""
     async with browse(server) as browser:
         ann = await browser.registered("ann", "phone", has_touch=True, is_mobile=True)
-        await map_of(ann)
+        await ann.map()
         await put(ann, 0, 0)
         await ann.until("() => Math.hypot(hereaboutsApp.map.camera.x, hereaboutsApp.map.camera.y) < 0.01")
         fingers = await ann.context.new_cdp_session(ann.page)
@@ -257,7 +254,7 @@ async def test_looking_around_by_touch(server: Server, browse) -> None:
         await expect(ann.find("world-name")).to_be_visible()
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_going_into_another_world(server: Server, browse) -> None:
     """It has people and lands of its own; a reload stays there; and the way back leads to where one stood."""
     async with browse(server) as browser:
@@ -265,7 +262,7 @@ async def test_going_into_another_world(server: Server, browse) -> None:
         await owner.land(-50, -50, width=100, height=100, name="Everywhere")
         ann, bob = await browser.registered("ann"), await browser.registered("bob")
         await expect(ann.find("land-label")).to_contain_text("Everywhere")
-        await map_of(ann)
+        await ann.map()
         await put(ann, 3, 4)
         await sees(ann, "bob")
         await ann.until(
@@ -298,7 +295,7 @@ async def test_going_into_another_world(server: Server, browse) -> None:
         await sees(bob)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_graphics_that_are_taken_away_come_back(server: Server, browse) -> None:
     """While the browser has none the page says so; given back, all is drawn again."""
     async with browse(server) as browser:
@@ -308,7 +305,7 @@ async def test_graphics_that_are_taken_away_come_back(server: Server, browse) ->
         await ann.find("username").fill("ann")
         await ann.find("password").fill("correct horse")
         await ann.find("submit").click()
-        await map_of(ann)
+        await ann.map()
         await ann.page.evaluate(
             "window.lose = hereaboutsApp.map.renderer.gl.getExtension('WEBGL_lose_context'); lose.loseContext()"
         )
@@ -330,7 +327,7 @@ async def test_graphics_that_are_taken_away_come_back(server: Server, browse) ->
         await ann.until(pixel)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_browser_that_cannot_draw_is_told_in_words(server: Server, browse) -> None:
     """The page says so, and its lists, its chat and walking by keys work all the same."""
     async with browse(server) as browser:
@@ -353,7 +350,7 @@ async def test_a_browser_that_cannot_draw_is_told_in_words(server: Server, brows
         ann.complaints.clear()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_the_first_view_is_small_and_the_renderer_comes_after(server: Server, browse) -> None:
     """The sign-in card needs under 300 KB compressed; PixiJS is not among what it waits for."""
     async with browse(server) as browser:

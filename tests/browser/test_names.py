@@ -29,7 +29,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_name_stays_in_its_place(server: Server, browse) -> None:
     """Nothing in it turns what stands beside it, breaks its line, or is there without being seen; scripts stay whole."""
     async with browse(server) as browser:

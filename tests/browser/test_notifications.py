@@ -106,7 +106,7 @@ async def test_messages_and_calls_are_told_while_the_page_is_hidden(server: Serv
         await notified(ann, 3)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_another_page_that_is_looked_at_tells_enough(server: Server, browse) -> None:
     """A hidden page keeps still while a second one of the same browser is in view, and not once that is closed."""
     async with browse(server) as browser:
@@ -120,6 +120,12 @@ async def test_another_page_that_is_looked_at_tells_enough(server: Server, brows
         await post(bob, room, "seen on the other page")
         await expect(ann.find("conversation", id=room)).to_contain_text("seen on the other page")
         await second.close()
+        await ann.until(
+            """async () => {
+              const { held } = await navigator.locks.query();
+              return !held.some(({ name }) => name.startsWith('hereabouts.looked-at.'));
+            }"""
+        )
         await post(bob, room, "seen nowhere")
         (entry,) = await notified(ann, 1)
         assert entry["body"] == "seen nowhere"
@@ -146,7 +152,7 @@ async def test_hostile_words_stay_words_in_notifications(server: Server, browse)
                 )
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_a_browser_that_refuses_says_so(server: Server, browse) -> None:
     """Whoever told the browser not to be notified reads that in the settings, and no switch that does nothing."""
     async with browse(server) as browser:

@@ -25,8 +25,8 @@ async def shown(visitor: Visitor) -> list[str]:
 
 @pytest.fixture
 def process(io_loop: IOLoop, tmp_path: Path) -> Iterator[Process]:
-    """A server of its own process, with its own database, which outlives it."""
-    process = Process(tmp_path / "data")
+    """A server of its own process, with its own database, which outlives it and is waited for like every browser test's."""
+    process = Process(tmp_path / "data", "--storage-timeout", "60")
     io_loop.run_sync(process.start)
     yield process
     io_loop.run_sync(process.kill)
@@ -55,7 +55,7 @@ async def test_the_server_is_killed_and_comes_back_while_somebody_writes(process
         await ann.find("chat-input").press_sequentially("tence")
         await say(bob, "five, from bob")
 
-        process.options = ("--port", str(process.port))
+        process.options = (*process.options, "--port", str(process.port))
         await process.start()
         expected = {"one", "two", "three", "four", "five, from bob"}
         for visitor in (ann, bob):

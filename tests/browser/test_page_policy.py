@@ -111,7 +111,7 @@ async def forgiven(visitor: Visitor) -> None:
     visitor.complaints.clear()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 @pytest.mark.parametrize("path", ["/", "/api/docs"])
 async def test_what_a_script_that_got_in_could_not_do(server: Server, browse, path: str) -> None:
     """Make markup or code of strings, load or tell anything elsewhere, frame, post, move the base; the page's own goes."""
@@ -125,7 +125,7 @@ async def test_what_a_script_that_got_in_could_not_do(server: Server, browse, pa
         assert violated >= VIOLATED, VIOLATED - violated
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_the_api_page_gets_no_microphone(server: Server, browse) -> None:
     """Where the browser would give one to anybody who asks, and gives it to the demo."""
     ask = "navigator.mediaDevices.getUserMedia({ audio: true }).then(() => 'given', ({ name }) => name)"
@@ -138,7 +138,7 @@ async def test_the_api_page_gets_no_microphone(server: Server, browse) -> None:
         await forgiven(visitor)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_other_sites_cannot_frame_or_load_the_pages(server: Server, browse) -> None:
     """Neither the page in a frame, nor a picture or a script of it."""
     async with browse(server) as browser:

@@ -35,7 +35,7 @@ async def rows(visitor: Visitor) -> list[tuple[str | None, str]]:
     ]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_somebody_who_was_cut_off_has_missed_nothing(server: Server, browse) -> None:
     """What was said meanwhile is there once, what was deleted shows as deleted; it took one resume and no history."""
     owner = await server.person("owner")
@@ -74,7 +74,7 @@ async def test_somebody_who_was_cut_off_has_missed_nothing(server: Server, brows
         forgive(bob)
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_what_is_written_while_the_network_is_away(server: Server, browse) -> None:
     """It stands there as on its way, in its order, and is sent once when the network is back, after what was said before."""
     owner = await server.person("owner")

@@ -9,7 +9,7 @@ from tests.harness import Server
 from tests.server.test_bans import ban, unban
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_the_banned_read_that_they_are(server: Server, browse) -> None:
     """At once, at the next visit, and when signing in; unbanned, they are in again."""
     async with browse(server) as browser:
@@ -37,7 +37,7 @@ async def test_the_banned_read_that_they_are(server: Server, browse) -> None:
         ann.complaints = [text for text in ann.complaints if "403" not in text]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_what_is_wrong_is_said_without_a_fields_name(server: Server, browse) -> None:
     """Under the field that it is about, as a sentence."""
     async with browse(server) as browser:

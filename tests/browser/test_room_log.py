@@ -101,7 +101,7 @@ CASES: dict[str, tuple[Steps, list[int], list[int]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_messages_are_told_once_and_in_order(server, browse) -> None:
     """Whatever comes in which way: each message once, in the order of `seq`, and history is read where it has to be."""
     async with browse(server) as browser:
@@ -112,7 +112,7 @@ async def test_messages_are_told_once_and_in_order(server, browse) -> None:
             assert outcome["lost"] == [], name
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_room_that_is_not_ours_any_more_is_lost(server, browse) -> None:
     """History that is refused for good ends the following of a room, and says so."""
     async with browse(server) as browser:
@@ -122,7 +122,7 @@ async def test_a_room_that_is_not_ours_any_more_is_lost(server, browse) -> None:
         assert (outcome["told"], outcome["lost"], outcome["resuming"]) == ([], ["not_found"], [])
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_a_resume_asks_from_where_all_was_known(server, browse) -> None:
     """What is held back does not count as seen; nor does a replay that was cut short, whose end names the deletions."""
     async with browse(server) as browser:

@@ -22,6 +22,7 @@ async def arrived(
 
 async def stand(visitor: Visitor, x: float, y: float) -> None:
     """As another tab of the same person would have walked there."""
+    await visitor.until("() => window.hereabouts.chat.state === 'open'")
     await visitor.page.evaluate(
         """([x, y]) => {
           const key = `hereabouts.place.${hereabouts.user.id}.main`;
@@ -100,14 +101,14 @@ async def test_on_a_land_one_chooses_who_is_to_hear(server: Server, browse) -> N
         await expect(ann.find("nearby")).to_contain_text("1 within earshot")
         await expect(ann.find("nearby").locator(".count")).to_have_text("1")
         await ann.find("nearby").tap()
-        assert await texts(ann) == ["psst, over here"]
+        await expect(ann.page.locator(".message .content")).to_have_text(["psst, over here"])
         await expect(ann.find("earshot")).to_have_text("bob hears you")
         await say(ann, "coming")
         assert (await bob.next("speech"))["content"] == "psst, over here"
         assert (await bob.next("speech"))["content"] == "coming"
         await ann.shot("nearby-phone")
         await ann.find("scope-here").tap()
-        assert await texts(ann) == ["to everybody"]
+        await expect(ann.page.locator(".message .content")).to_have_text(["to everybody"])
 
 
 @pytest.mark.gen_test(timeout=240)
@@ -188,7 +189,9 @@ async def test_a_past_that_does_not_come_is_asked_for_again(server: Server, brow
         ann = await arrived(browser, "ann", 0, 0)
         await bob.ask("speech_ack", type="say", content="before")
         await ann.page.route("**/chat/speech?*", lambda route: route.abort())
-        await ann.page.reload()
+        async with ann.page.expect_response("**/chat/sessions") as known:  # which asks for the past once more
+            await ann.page.reload()
+        await known.value
         again = ann.page.get_by_role("button", name="Try again")
         await expect(again).to_be_visible()
         await bob.ask("speech_ack", type="say", content="meanwhile")

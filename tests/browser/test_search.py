@@ -29,7 +29,7 @@ CASES = [
 ]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_words_are_found_as_people_mean_them(server: Server, browse) -> None:
     """Whatever the case, the accents and how they are written; no letter has a meaning of its own."""
     async with browse(server) as browser:

@@ -25,7 +25,7 @@ async def heard(client: Client, count: int) -> list[str]:
     return [str(content) for content in await client.told("speech", "content")]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_what_one_says_those_near_are_told_and_so_is_who_speaks(server: Server, browse) -> None:
     """With its id when it is sent; what was said before one came is not told, and can be read."""
     ann, bob = await server.person("ann"), await server.person("bob")
@@ -51,7 +51,7 @@ async def test_what_one_says_those_near_are_told_and_so_is_who_speaks(server: Se
         assert page == ["hello yourself", "hello", "to bob, elsewhere"]
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=240)
 async def test_what_was_missed_is_told_in_order_and_once(server: Server, browse) -> None:
     """Replayed where it was little, also to one who had heard nothing yet; read from history where it was much."""
     ann, bob = await server.person("ann"), await server.person("bob")
@@ -87,7 +87,7 @@ async def test_what_was_missed_is_told_in_order_and_once(server: Server, browse)
         forgive(client.visitor)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test(timeout=180)
 async def test_what_was_not_acknowledged_is_said_again_and_heard_once(server: Server, browse) -> None:
     """When it is known again where one stands, and in the order in which it was said."""
     ann, bob = await server.person("ann"), await server.person("bob")

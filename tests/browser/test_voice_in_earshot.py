@@ -156,7 +156,9 @@ async def test_who_talks_and_who_is_muted_is_seen(server: Server, browse) -> Non
             await ann.until("(id) => hereabouts.voice.talking.has(id)", id)
         mark = bob.find("person", username="ann").locator('[data-testid="voice-mark"]')
         await expect(bob.find("voice-mark", voice="talking")).to_be_visible(timeout=SECONDS * 1000)
-        await expect(bob.page.get_by_role("button", name=re.compile("^ann .*talking$"))).to_be_visible()
+        await expect(bob.page.get_by_role("button", name=re.compile("^ann .*talking$"))).to_be_visible(
+            timeout=SECONDS * 1000
+        )
 
         await ann.find("find-person").press_sequentially("mmm")
         await expect(ann.find("voice-mute")).to_have_attribute("aria-pressed", "false")

@@ -14,6 +14,7 @@ export class Lands extends Emitter {
   #worldId;
   #fetched = null; // {bounds, at}
   #fetching = false;
+  #changes = 0; // made here or told by the server: newer than an answer that was on its way
 
   constructor(hereabouts) {
     super();
@@ -21,7 +22,7 @@ export class Lands extends Emitter {
     /** @type {Map<string, import('../client/api.js').Land & {title: string}>}  the name as it is shown */
     this.byId = new Map();
     // Told to those who stood in it; the others' maps learn of it at their next look.
-    hereabouts.chat.on('room_closed', ({ room_id: landId }) => this.byId.delete(landId) && this.emit('changed'));
+    hereabouts.chat.on('room_closed', ({ room_id: landId }) => this.#drop(landId));
   }
 
   /** @returns {import('../client/api.js').Land | undefined} */
@@ -66,8 +67,7 @@ export class Lands extends Emitter {
 
   async remove(landId) {
     await this.#api.deleteLand(landId);
-    this.byId.delete(landId);
-    this.emit('changed');
+    this.#drop(landId);
   }
 
   /** From now on the lands of this world. */
@@ -83,11 +83,16 @@ export class Lands extends Emitter {
 
   async #fetch(bounds) {
     const worldId = this.#worldId;
+    const changes = this.#changes;
     this.#fetching = true;
     this.#fetched = { ...bounds, at: Date.now() };
     try {
       const { lands } = await this.#api.lands({ ...bounds, world_id: worldId });
       if (worldId !== this.#worldId) return;
+      if (changes !== this.#changes) {
+        this.#fetched = null; // the next look asks again
+        return;
+      }
       this.byId = new Map(lands.map((land) => [land.id, titled(land)]));
       this.emit('changed');
     } catch (error) {
@@ -99,8 +104,14 @@ export class Lands extends Emitter {
   }
 
   #put(land) {
+    this.#changes += 1;
     this.byId.set(land.id, titled(land));
     this.emit('changed');
+  }
+
+  #drop(landId) {
+    this.#changes += 1;
+    if (this.byId.delete(landId)) this.emit('changed');
   }
 }
 

@@ -15,6 +15,7 @@ export class Notifier {
   #shown = new Map(); // conversation id, or CALL → Notification
   #lock = LOOKED_AT + Math.random();
   #lookAway = null; // lets go of the lock
+  #wanted = false; // by the last `turn`
 
   /** @param {import('./app.js').App} app */
   constructor(app) {
@@ -37,7 +38,10 @@ export class Notifier {
 
   /** Asks the browser's user, if need be. @param {boolean} on */
   async turn(on) {
-    const allowed = on && (await Notification.requestPermission()) === 'granted' && this.#works();
+    this.#wanted = on;
+    const granted = on && (await Notification.requestPermission()) === 'granted';
+    if (on !== this.#wanted) return; // thought better of while the browser asked
+    const allowed = granted && this.#works();
     localStorage.setItem(KEY, allowed ? 'yes' : 'no');
     this.#app.emit('changed');
   }

@@ -16,7 +16,7 @@ const SPEED = 7; // units a second
 const REPORT_MS = 100; // the server's own tick: told more often, nobody would see more
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
 const SCATTER = 0.8 * EARSHOT; // units across, around the middle: all who begin there hear each other well
-const ARRIVAL_MS = 3_000; // in which it is seen who is there
+const ARRIVAL_MS = 3_000; // after the first sight of a world with nobody in it
 const APART = 1.5; // units that it takes to see two as two
 const BESIDE = 2.5; // units from somebody one talks to
 const FADE_MS = 400;
@@ -35,7 +35,7 @@ export class World extends Emitter {
   #lands;
   #told = null; // the place the server knows, or is about to
   #tellAt = 0; // not before this, of performance.now()
-  #newUntil = 0; // one who has never been here, until it is seen who is
+  #newUntil = 0; // for one who has never been here and has not walked yet: whoever is seen before is stood beside
   #entering = false; // between two worlds: what comes until the snapshot is of the former
   #hears = false;
   #moved = false; // at the last step
@@ -173,6 +173,7 @@ export class World extends Emitter {
       this.target = null;
       return;
     }
+    this.#newUntil = 0;
     const stride = Math.min(SPEED * seconds, reach);
     self.heading = Math.atan2(dy, dx);
     self.x += (dx / length) * stride;
@@ -245,7 +246,7 @@ export class World extends Emitter {
     this.#lands.enter(worldId);
     const place = localStorage.getItem(this.#placeKey);
     Object.assign(this.self, place ? JSON.parse(place) : { x: scatter(), y: scatter() });
-    this.#newUntil = place ? 0 : performance.now() + ARRIVAL_MS;
+    this.#newUntil = place ? 0 : Infinity;
     this.#told = null;
     this.#entering = false;
     this.emit('moved');
@@ -264,6 +265,7 @@ export class World extends Emitter {
     for (const person of this.people.values()) if (!seen.has(person.id)) person.leftAt ??= now;
     this.#entering = false;
     this.#enter(users, now);
+    this.#newUntil = Math.min(this.#newUntil, now + ARRIVAL_MS);
     this.#listsChanged();
   }
 
@@ -300,7 +302,7 @@ export class World extends Emitter {
   #joinSomebody(now) {
     const { self } = this;
     const [nearest] = this.nearby;
-    if (now < this.#newUntil && !self.moving && (nearest?.distance > EARSHOT || nearest?.distance < APART)) {
+    if (now < this.#newUntil && (nearest?.distance > EARSHOT || nearest?.distance < APART)) {
       const { x, y } = nearest;
       const way = Math.atan2(self.y - y, self.x - x);
       Object.assign(self, { x: x + Math.cos(way) * BESIDE, y: y + Math.sin(way) * BESIDE });
