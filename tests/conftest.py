@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
 from storage.keyring import Keyring
@@ -20,6 +21,10 @@ from storage.mongod import LocalMongod
 from tests import guards
 from tests.harness import Server
 from tests.storage.proxy import Proxy
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

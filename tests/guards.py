@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -96,22 +97,27 @@ class _Stalls:
     def __init__(self) -> None:
         self._late = 0.0
         self._beat_at = time.monotonic()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="stalls", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._beat, name="stalls", daemon=True).start()
 
     def seconds(self) -> float:
         """Since the beginning, a stall that is just over included."""
         return self._late + max(0.0, time.monotonic() - self._beat_at - BEAT_SECONDS)
 
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join()
-
     def _beat(self) -> None:
-        while not self._over.wait(BEAT_SECONDS):
+        while True:
+            time.sleep(BEAT_SECONDS)
             now = time.monotonic()
             self._late, self._beat_at = self._late + max(0.0, now - self._beat_at - BEAT_SECONDS), now
+
+
+@cache
+def _stalls() -> _Stalls:
+    return _Stalls()
+
+
+def running_time() -> float:
+    """`time.monotonic()` without the seconds in which the machine let nobody run: what a deadline is held to."""
+    return time.monotonic() - _stalls().seconds()
 
 
 @contextmanager
@@ -119,7 +125,7 @@ def unblocked_loop(most_cpu: float = MOST_CPU, most_wall: float = MOST_WALL) -> 
     """Fails on a callback of an event loop that computes, or waits, for too long."""
     blocked: list[str] = []
     run = asyncio.events.Handle._run
-    stalls = _Stalls()
+    stalls = _stalls()
     looked_at = starved = stalled = 0.0
 
     def timed_run(handle: Any) -> None:
@@ -137,9 +143,6 @@ def unblocked_loop(most_cpu: float = MOST_CPU, most_wall: float = MOST_WALL) -> 
             name = owner if isinstance(owner, asyncio.Task) else handle
             blocked.append(f"{name!r}: {cpu:.2f} s of CPU, {wall:.2f} s of wall time")
 
-    try:
-        with patch.object(asyncio.events.Handle, "_run", timed_run):
-            yield
-    finally:
-        stalls.close()
+    with patch.object(asyncio.events.Handle, "_run", timed_run):
+        yield
     assert not blocked, "the loop was blocked by\n" + "\n".join(blocked)

@@ -14,6 +14,7 @@ from tests.harness import Server
 
 # What the page asks for to know who is online, and whom to hide.
 LISTS = re.compile("/ws/online-users|/auth/me/blocks")
+LANDS = re.compile(r"/lands\?")
 
 
 @pytest.mark.gen_test(timeout=240)
@@ -122,3 +123,33 @@ async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Se
         await expect(there).to_have_count(0)
         await let_go()
         await expect(there).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_land_that_was_made_while_lands_were_read_stays(server: Server, browse) -> None:
+    """An older answer does not take it off the map again until the next look; it is asked for anew instead."""
+    async with browse(server) as browser:
+        ann = await browser.registered("ann")
+        await ann.map()
+        held: asyncio.Queue[tuple[Route, APIResponse]] = asyncio.Queue()
+
+        async def hold(route: Route) -> None:
+            if route.request.method == "GET":
+                await held.put((route, await route.fetch()))
+            else:
+                await route.continue_()
+
+        await ann.page.route(LANDS, hold)
+        await ann.page.evaluate("hereaboutsApp.map.lookAt({ x: 500, y: 500 })")  # where nothing is known yet
+        route, older = await held.get()
+        await ann.page.evaluate("""async () => {
+          const { lands } = hereaboutsApp;
+          await lands.claim({ name: 'Newer', x: 480, y: 480, width: 40, height: 40 });
+          window.seen = [];
+          lands.on('changed', () => seen.push([...lands.byId.values()].map(({ name }) => name)));
+        }""")
+        await route.fulfill(response=older)
+        route, newer = await held.get()
+        await route.fulfill(response=newer)
+        await ann.until("() => window.seen.length > 0")
+        assert await ann.page.evaluate("window.seen") == [["Newer"]]

@@ -38,14 +38,20 @@ def origin(server: Server) -> str:
     return server.origin.replace("127.0.0.1", "localhost")
 
 
-async def told_visitor(browser: Browser, server: Server) -> Visitor:
-    """Somebody who has switched notifications on, in a browser that allows them."""
+async def asked_visitor(browser: Browser, server: Server) -> Visitor:
+    """Somebody who is about to switch notifications on, in a browser that allows them."""
     ann = await browser.registered("ann")
     await ann.context.grant_permissions(["notifications"], origin=origin(server))
     await ann.page.add_init_script(RECORD)
     await ann.page.reload()
     await ann.find("settings").click()
     await expect(ann.find("notify")).not_to_be_checked()
+    return ann
+
+
+async def told_visitor(browser: Browser, server: Server) -> Visitor:
+    """Somebody who has."""
+    ann = await asked_visitor(browser, server)
     await ann.find("notify").check()
     await expect(ann.find("notify")).to_be_checked()
     await ann.shot("settings-notify")
@@ -59,6 +65,25 @@ async def notified(visitor: Visitor, count: int) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = await visitor.page.evaluate(NOTIFIED)
     assert len(entries) == count
     return entries
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_the_last_word_holds_while_the_browser_asks(server: Server, browse) -> None:
+    """The switch stays as it was put until there is an answer; one who thought better of it is not told after all."""
+    async with browse(server) as browser:
+        ann = await asked_visitor(browser, server)
+        await ann.page.evaluate(
+            "() => { Notification.requestPermission = () => new Promise((answer) => { window.answer = answer; }); }"
+        )
+        await ann.find("notify").check()
+        await ann.page.evaluate("hereaboutsApp.emit('changed')")
+        await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
+        await expect(ann.find("notify")).to_be_checked()
+        await ann.find("notify").uncheck()
+        await ann.page.evaluate("answer('granted')")
+        await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
+        await expect(ann.find("notify")).not_to_be_checked()
+        assert await ann.page.evaluate("hereaboutsApp.notifier.state") == "off"
 
 
 @pytest.mark.gen_test(timeout=240)

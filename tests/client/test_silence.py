@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from tests.client.steps import Told, connected
 from tests.harness import Server
 
-HEARTBEAT = 0.3  # seconds
+HEARTBEAT = 2.0  # seconds
 
 
 async def test_a_connection_without_a_word_is_kept(new_server: Callable[..., Server]) -> None:
@@ -17,6 +16,5 @@ async def test_a_connection_without_a_word_is_kept(new_server: Callable[..., Ser
         ann = await server.person()
         async with connected(server, ann) as hers:
             states, pongs = Told(hers.chat, "state"), Told(hers.chat, "pong")
-            async with asyncio.timeout(60 * HEARTBEAT):
-                await pongs.until(lambda events: len(events) == 4)
+            await pongs.until(lambda events: len(events) == 2)
             assert states.events == []

@@ -29,6 +29,8 @@ from tests.handlers.steps import (
     the_peer,
 )
 
+UPLOAD = client_frame(BINARY, b"x" * 20_000_000)  # made once: to mask it takes a while
+
 
 @pytest.mark.parametrize(
     ("data", "code"),
@@ -74,7 +76,7 @@ async def test_a_violators_side_is_left_open_until_it_hangs_up() -> None:
 async def test_a_close_frame_reaches_one_who_goes_on_sending(link: Link) -> None:
     """1009 at the header of a great upload: no reset takes the answer along, though it is read at last."""
     async with link.server(message_bytes=1000) as server, link.client(server) as client:
-        await client.send(client_frame(BINARY, b"x" * 20_000_000))
+        await client.send(UPLOAD)
         await client.say("more")
         closing = await client.frame()
         assert closing is not None and closing.code == 1009
@@ -88,7 +90,7 @@ async def test_a_close_frame_reaches_one_who_goes_on_sending_after_a_flood(link:
     async with link.server(message_bytes=1000) as server, link.client(server) as client:
         peer = the_peer(server)
         keep_busy(peer)
-        data = client_frame(TEXT, b"first") + client_frame(BINARY, b"x" * 20_000_000)
+        data = client_frame(TEXT, b"first") + UPLOAD
         sending = asyncio.create_task(client.send(data))
         await until(lambda: is_paused(peer.wire))
         let_go_on(peer)

@@ -10,7 +10,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from time import monotonic
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -18,6 +17,7 @@ from tornado.ioloop import IOLoop
 from server.settings import Settings
 from storage.errors import Unavailable
 from storage.keyring import Keyring
+from tests.guards import running_time
 from tests.harness import Server
 from tests.journeys.process import until
 from tests.journeys.replica_set import ReplicaSet
@@ -87,9 +87,9 @@ async def full_flow(server: Server) -> AsyncIterator[Flow]:
 async def ready(server: Server, status: int) -> None:
     """Waits for this answer of /readyz, each of which comes within its deadline."""
     while True:
-        started = monotonic()
+        started = running_time()
         answer = await server.ready()
-        assert monotonic() - started < server.settings.storage_timeout + LITTLE
+        assert running_time() - started < server.settings.storage_timeout + LITTLE
         if answer == status:
             return
         await asyncio.sleep(0.05)
@@ -154,10 +154,10 @@ async def test_no_primary_at_the_start(members: ReplicaSet, database_name: str, 
     for member in others:
         await asyncio.to_thread(members.kill, member)
     server = Server(members.uri, database_name, keyring, storage_timeout=TIMEOUT)
-    started = monotonic()
+    started = running_time()
     with pytest.raises(Unavailable, match="no MongoDB that can be written to answers at 127.0.0.1:"):
         await server.start()
-    assert monotonic() - started < 2 * TIMEOUT + LITTLE  # it says hello, and then it writes
+    assert running_time() - started < 2 * TIMEOUT + LITTLE  # it says hello, and then it writes
     for member in others:
         members.run(member)
     while True:  # as a supervisor does

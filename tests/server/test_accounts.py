@@ -129,6 +129,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_one_answer(server: Serve
 async def test_wrong_passwords_are_slowed_down(new_server: Callable[..., Server]) -> None:
     """For the one account alone, with the seconds to wait; the right password waits too."""
     async with new_server(rate_limits=True, account_login_burst=2) as server:
+        server.clock.hold()
         await server.person("ann")
         await server.person("bob")
         wrong = {"username": "ann", "password": "wrong horse"}

@@ -116,7 +116,7 @@ async def test_the_reconnecting_client_misses_nothing_and_says_nothing_twice(ser
         await his.ask("message_ack", type="send_message", room_id=land, content="before")
         assert await prints(client) == "1 bob before"
         (connection,) = server.app.node.chat.of_user(ann.id)
-        connection.close(errors.restarting(0.5))
+        connection.close(errors.restarting(5))
         await his.next("user_left", user_id=ann.id)
         await types(client, "said while away")
         for content in ("one", "two"):

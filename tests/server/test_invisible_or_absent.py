@@ -342,8 +342,11 @@ async def calls(observer: Observer, hidden: Hidden, wit: Person) -> None:
         await hidden.wander()
         await observer.ask(signal, type="call_hangup", call_id=call_id)
     await wits.ask("call_initiated", type="call_initiate", callee_id=observer.person.id, call_type="audio")
-    await signal.came(type="incoming_call")
+    call_id = (await signal.came(type="incoming_call"))["call_id"]
     await wits.close()
+    await observer.ask(
+        signal, type="call_reject", call_id=call_id
+    )  # or it would end in the middle of a later step
     await observer.step("calls")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from server.pacing import Pacer
 
-INTERVAL = 0.05
+INTERVAL = 0.5
 
 
 class Told:

@@ -99,6 +99,7 @@ async def test_who_flooded_waits_longer_each_time(new_server: Callable[..., Serv
     async with new_server(
         rate_limits=True, request_rate=HARDLY, request_burst=1.0, flood_refusals=5
     ) as server:
+        server.clock.hold()
         ann, bob = await server.people(2)
         told = 0.0
         for wait in (1, 2, 4):

@@ -89,6 +89,7 @@ async def test_refused_sign_ins(new_server: Callable[..., Server], lines: list[d
     async with new_server(
         rate_limits=True, account_login_burst=1, address_login_burst=4, login_burst=7.0, login_rate=0.001
     ) as server:
+        server.clock.hold()
         ann = await server.person("somebody")
         for name in ("somebody", "my secret passphrase"):
             await server.refused("unauthorized", "POST", "/auth/login", {"username": name, "password": "x"})

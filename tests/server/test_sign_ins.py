@@ -64,6 +64,7 @@ async def test_an_account_and_a_name_without_one_are_throttled_alike(
 ) -> None:
     """After as many tries, with as long a wait, in the same words."""
     async with new_server(rate_limits=True, account_login_burst=2) as server:
+        server.clock.hold()
         await server.person("somebody")
         answers = []
         for name in ("somebody", "nobody"):
@@ -84,6 +85,7 @@ async def test_an_account_and_a_name_without_one_are_throttled_alike(
 async def test_spellings_of_one_name_are_one_account(new_server: Callable[..., Server]) -> None:
     """Whatever finds the same account waits with it: other cases, letters of another width."""
     async with new_server(rate_limits=True, account_login_burst=3) as server:
+        server.clock.hold()
         await server.person("somebody")
         for name in ("somebody", "SomeBody", "ｓｏｍｅbody"):
             assert (await attempt(server, name)).code == 401
@@ -96,6 +98,7 @@ async def test_spellings_of_one_name_are_one_account(new_server: Callable[..., S
 async def test_many_guesses_at_once_are_many(new_server: Callable[..., Server]) -> None:
     """Those over the bound are refused before the first is judged, and hash nothing."""
     async with new_server(rate_limits=True, account_login_burst=3) as server:
+        server.clock.hold()
         await server.person("somebody")
         codes = [
             response.code
@@ -109,6 +112,7 @@ async def test_an_address_that_tries_one_password_on_many_accounts_waits(
 ) -> None:
     """Longer each time; other addresses do not."""
     async with new_server(rate_limits=True, address_login_burst=3, trusted_proxies=("127.0.0.1",)) as server:
+        server.clock.hold()
         await server.person("somebody")
         assert [(await attempt(server, f"name-{number}")).code for number in range(4)] == [401] * 3 + [429]
         response = await attempt(server, "somebody", PASSWORD)
@@ -124,6 +128,7 @@ async def test_an_address_that_tries_one_password_on_many_accounts_waits(
 async def test_an_owner_is_not_locked_out_by_a_strangers_guesses(new_server: Callable[..., Server]) -> None:
     """At an address that has signed in before; at a new one everybody waits."""
     async with new_server(rate_limits=True, account_login_burst=2, trusted_proxies=("127.0.0.1",)) as server:
+        server.clock.hold()
         await server.person("somebody")
         assert (await attempt(server, "somebody", PASSWORD, HOME)).code == 200
         for _ in range(3):
@@ -136,6 +141,7 @@ async def test_an_owner_is_not_locked_out_by_a_strangers_guesses(new_server: Cal
 async def test_wrong_old_passwords_are_slowed_down_too(new_server: Callable[..., Server]) -> None:
     """Whoever finds a device unlocked does not get to guess on it."""
     async with new_server(rate_limits=True, account_login_burst=2) as server:
+        server.clock.hold()
         ann = await server.person()
         wrong = {"old": "wrong horse", "new": "battery staple"}
         for _ in range(2):

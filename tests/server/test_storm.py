@@ -48,7 +48,7 @@ async def test_a_crowd_is_let_in_at_a_pace(mongodb_uri: str, database_name: str)
                 await asyncio.sleep(told[-1])
 
         await asyncio.gather(*(come(person) for person in people))
-        assert 20 <= len(told) < 80, "some are sent away, hardly anybody twice"
+        assert 20 <= len(told) < 120, "some are sent away, few of them twice"
         assert len(set(told)) == len(told)
 
 

@@ -69,7 +69,7 @@ async def test_a_message_and_a_departure_end_typing(
     ending: str, new_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What still waited to be told is not told after it."""
-    monkeypatch.setattr(rooms, "TYPING_SECONDS", 1.0)
+    monkeypatch.setattr(rooms, "TYPING_SECONDS", 5.0)
     async with new_server() as server:
         ann, bob, cat = await server.people(3)
         land = await ann.land()

@@ -93,9 +93,9 @@ async def test_what_the_database_refuses_is_left_to_the_driver(store: Store) -> 
 
 async def test_a_primary_that_steps_down(tmp_path: Path, open_store: OpenStore) -> None:
     """The message waits for the election, with the driver, and is written once."""
-    plain = Plain(tmp_path, "--replSet", "x")
-    plain.initiate()
-    store = await open_store(uri=f"mongodb://127.0.0.1:{plain.port}/?replicaSet=x")
+    plain = await asyncio.to_thread(Plain, tmp_path, "--replSet", "x")
+    await asyncio.to_thread(plain.initiate)
+    store = await open_store(uri=f"mongodb://127.0.0.1:{plain.port}/?replicaSet=x", timeout=30.0)
     await connected(store)
     await store.sessions.open_land("land", 1)
     told = listen(store)

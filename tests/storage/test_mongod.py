@@ -44,7 +44,7 @@ def port_of(uri: str) -> int:
 
 def count(uri: str) -> int:
     """Writes one document, and says how many there are."""
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=5_000) as client:
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=60_000) as client:
         notes = client.get_database("test").get_collection("notes")
         notes.insert_one({})
         return notes.count_documents({})

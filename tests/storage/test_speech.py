@@ -24,6 +24,7 @@ from storage.rotation import rewrap
 from storage.speech import Spoken
 from storage.speech_keys import DAY_MS
 from storage.store import Store
+from tests.guards import running_time
 from tests.storage.conftest import OpenStore
 from tests.storage.proxy import Proxy
 
@@ -268,15 +269,14 @@ async def test_what_has_no_known_outcome_is_told_once_and_before_what_comes_next
 async def test_nobody_waits_past_their_deadline(far_store: Store, proxy: Proxy) -> None:
     """Whatever they wait for: their own commit, one that is repeated, or one that somebody else is in doubt of."""
     proxy.lose_answers = True
-    loop = asyncio.get_running_loop()
     told: list[Speech] = []
 
     async def waited(number: int) -> float:
         await asyncio.sleep(number / 10)
-        started = loop.time()
+        started = running_time()
         with pytest.raises(Unavailable):
             await far_store.speech_writer.submit(new_speech(client_id=f"{number % 5}"), told.append)
-        return loop.time() - started
+        return running_time() - started
 
     times = await asyncio.gather(*(waited(number) for number in range(30)))
     assert max(times) < 1.3, times  # of 1.0

@@ -33,7 +33,7 @@ const EVERY_TICK = 100;
 export class World extends Emitter {
   #hereabouts;
   #lands;
-  #told = null; // the place the server knows, or is about to
+  #told = null; // the place the server knows on this connection, or is about to
   #tellAt = 0; // not before this, of performance.now()
   #newUntil = 0; // for one who has never been here and has not walked yet: whoever is seen before is stood beside
   #entering = false; // between two worlds: what comes until the snapshot is of the former
@@ -221,7 +221,7 @@ export class World extends Emitter {
     if (key !== this.#placeKey || this.self.moving) return;
     Object.assign(this.self, JSON.parse(localStorage.getItem(key)));
     this.#newUntil = 0; // who walks in another tab is no newcomer in this one
-    this.#told = { x: this.self.x, y: this.self.y }; // by the other tab
+    if (this.#told) this.#told = { x: this.self.x, y: this.self.y }; // by the other tab
   }
 
   #cross(worldId) {
