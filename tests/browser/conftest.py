@@ -16,8 +16,8 @@ from tests.harness import Server
 
 OUTPUT = Path(__file__).resolve().parents[2] / "test-output"
 # Pages are painted by the processor, which a test shares with two servers and a database. Less than what the page itself
-# waits for before it does without what a test waits for: an answer to a call, a look at who is there.
-expect.set_options(timeout=15_000)
+# waits for before it does without what a test waits for: an answer to a call, a look at who is there or at the lands.
+expect.set_options(timeout=9_000)
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 ARGUMENTS = [
     "--no-sandbox",

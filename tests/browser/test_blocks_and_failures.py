@@ -100,6 +100,7 @@ async def test_what_happened_while_the_list_was_read_is_newer_than_it(server: Se
             for route, response in held:
                 await route.fulfill(response=response)
             await ann.until("() => hereaboutsApp.people.online.some(({ username }) => username === 'bob')")
+            await ann.page.evaluate("() => new Promise((later) => setTimeout(later, 200))")
 
         await ann.page.route(LISTS, hold)
         await sign_up(ann)

@@ -35,7 +35,7 @@ CROWD = """async ({ people, width }) => {
 
 async def where(watcher: Socket, username: str) -> tuple[float, float]:
     """Where somebody stands in the eyes of another."""
-    await watcher.send(type="update_location", x=0, y=0, radius=50)
+    await watcher.send(type="update_location", x=6, y=6, radius=50)  # beside whoever begins
     seen = await watcher.next("nearby_users")
     return next((user["x"], user["y"]) for user in seen["users"] if user["username"] == username)
 

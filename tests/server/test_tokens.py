@@ -98,8 +98,8 @@ async def test_an_optional_token_still_has_to_be_good(server: Server) -> None:
 
 async def test_a_token_lives_fifteen_minutes(server: Server) -> None:
     """To the second, by the server's clock."""
-    ann = await server.person()
     server.clock.hold()
+    ann = await server.person()
     server.clock.advance(899)
     await ann.ok("GET", "/auth/me")
     server.clock.advance(2)
@@ -198,8 +198,8 @@ async def test_a_ticket_opens_one_socket(server: Server) -> None:
 
 async def test_a_ticket_lives_thirty_seconds(server: Server) -> None:
     """Or less, where the token that it stands for does."""
-    ann = await server.person()
     server.clock.hold()
+    ann = await server.person()
     young, old = [(await ann.ok("POST", "/auth/ticket"))["ticket"] for _ in range(2)]
     server.clock.advance(29)
     socket = await server.connect(query=f"?ticket={young}")

@@ -16,7 +16,7 @@ const SPEED = 7; // units a second
 const REPORT_MS = 100; // the server's own tick: told more often, nobody would see more
 const LAND_MS = 1_000; // where the lands known here say otherwise than the server did
 const SCATTER = 0.8 * EARSHOT; // units across, around the middle: all who begin there hear each other well
-const ARRIVAL_MS = 3_000; // after the first sight of a world with nobody in it
+const ARRIVAL_MS = 3_000; // in which it is seen who is there
 const APART = 1.5; // units that it takes to see two as two
 const BESIDE = 2.5; // units from somebody one talks to
 const FADE_MS = 400;
@@ -35,7 +35,7 @@ export class World extends Emitter {
   #lands;
   #told = null; // the place the server knows on this connection, or is about to
   #tellAt = 0; // not before this, of performance.now()
-  #newUntil = 0; // for one who has never been here and has not walked yet: whoever is seen before is stood beside
+  #newUntil = 0; // one who has never been here: Infinity while the server does not know where they stand
   #entering = false; // between two worlds: what comes until the snapshot is of the former
   #hears = false;
   #moved = false; // at the last step
@@ -206,7 +206,9 @@ export class World extends Emitter {
     this.#tellAt = performance.now() + REPORT_MS;
     try {
       const answer = await chat.updateLocation({ x, y, world_id: worldId });
-      if (worldId === this.id) this.#stepOnto(answer.land_id ?? null);
+      if (worldId !== this.id) return;
+      this.#stepOnto(answer.land_id ?? null);
+      this.#newUntil = Math.min(this.#newUntil, performance.now() + ARRIVAL_MS);
     } catch (error) {
       if (!error.transient) throw error;
       this.#told = null; // and so it is told again
@@ -265,7 +267,6 @@ export class World extends Emitter {
     for (const person of this.people.values()) if (!seen.has(person.id)) person.leftAt ??= now;
     this.#entering = false;
     this.#enter(users, now);
-    this.#newUntil = Math.min(this.#newUntil, now + ARRIVAL_MS);
     this.#listsChanged();
   }
 
@@ -293,7 +294,7 @@ export class World extends Emitter {
       this.people.set(id, { id, username, trail: new Trail(now, { x, y }), heading: Math.PI / 2 });
       this.#draw(this.people.get(id), now);
     }
-    if (this.#newUntil) this.#joinSomebody(now);
+    if (this.#newUntil && this.#newUntil !== Infinity) this.#joinSomebody(now); // until then: whoever is elsewhere
     // In the order they came, so that nobody changes colour for a newcomer.
     keepApart([this.#hereabouts.user.id, ...this.people.keys()]);
   }
