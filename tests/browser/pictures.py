@@ -72,7 +72,7 @@ async def in_company(visitor: Visitor) -> None:
 
 async def settle(visitor: Visitor) -> None:
     """As somebody who is not new any more: has taken a step, sees lands with their names, and has the voice on."""
-    await visitor.until("() => hereaboutsApp.map !== null")
+    await visitor.map()
     await visitor.find("map").press("ArrowDown", delay=400)
     await visitor.page.get_by_label("Zoom out").click()
     await visitor.find("voice-switch").click()
@@ -89,7 +89,7 @@ async def say(visitor: Visitor, text: str) -> None:
 
 async def beside(visitor: Visitor, other: Visitor) -> None:
     """Walks up to somebody."""
-    await visitor.until("() => hereaboutsApp.map !== null")
+    await visitor.map()
     place = await other.page.evaluate("(({ x, y }) => ({ x: x + 4, y: y + 1 }))(hereaboutsApp.world.self)")
     await visitor.page.evaluate("({ x, y }) => hereaboutsApp.world.walkTo(x, y)", place)
     await visitor.until("() => !hereaboutsApp.world.self.moving", seconds=60)

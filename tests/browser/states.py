@@ -82,7 +82,7 @@ async def alone(browser: Browser, size: str) -> States:
     """With nobody else there, and nothing claimed."""
     ann = await browser.registered("ann", **machine(size))
     await expect(ann.find("land-label")).to_contain_text("Open ground")
-    await ann.until("() => window.hereaboutsApp.map !== null")
+    await ann.map()
     yield "alone-map", ann
     if size == "phone":
         for tab in ("chat", "talks", "people"):
@@ -303,7 +303,7 @@ async def away(server: Server, browser: Browser, size: str) -> States:
         await expect(ann.page.get_by_text("The server cannot be reached just now")).to_be_visible()
         yield "unreachable", ann
         await ann.page.unroute_all()
-        await ann.until("() => hereaboutsApp.map !== null")
+        await ann.map()
         await ann.page.close()  # before the road is gone that it looks for
         forgive(ann)
 

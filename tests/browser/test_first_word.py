@@ -204,5 +204,5 @@ async def test_how_to_walk_is_said_until_one_has(server: Server, browse) -> None
         await ann.find("map").click(position={"x": 300, "y": 300})
         await expect(ann.find("how-to-walk")).to_have_count(0)
         await ann.page.reload()
-        await ann.until("() => hereaboutsApp.map !== null")
+        await ann.map()
         await expect(ann.find("how-to-walk")).to_have_count(0)

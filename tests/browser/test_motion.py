@@ -40,7 +40,7 @@ async def arrive(visitor: Visitor) -> None:
     await visitor.find("username").fill(visitor.name)
     await visitor.find("password").fill("correct horse")
     await visitor.find("submit").click()
-    await visitor.until("() => hereaboutsApp.map !== null")
+    await visitor.map()
 
 
 @pytest.mark.gen_test(timeout=240)

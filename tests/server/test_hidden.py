@@ -164,17 +164,23 @@ async def test_turning_invisible_and_visible_at_once_leaves_the_others_with_the_
         assert seen is not (await bob.ok("GET", "/auth/me"))["invisible"]
 
 
+async def three_in_a_group(server: Server) -> tuple[Person, Person, str, Socket, Socket]:
+    """Two of them, the group, the socket of the third, who has seen them come, and the second's."""
+    ann, bob, cat = await server.people(3)
+    group = await ann.group(bob, cat)
+    hers, _, cats = await ann.chat(group), await bob.chat(group), await cat.chat(group)
+    for person in (bob, cat):
+        await hers.next("user_joined", user_id=person.id)
+    hers.events.clear()
+    return bob, cat, group, hers, cats
+
+
 async def test_turning_invisible_is_told_like_leaving_and_turning_visible_like_coming(
     new_server: Callable[..., Server],
 ) -> None:
     """In the same order, and offline after the same while: or the hidden could be told from the absent."""
     async with new_server(offline_seconds=2.0) as server:
-        ann, bob, cat = await server.people(3)
-        group = await ann.group(bob, cat)
-        hers, _, cats = await ann.chat(group), await bob.chat(group), await cat.chat(group)
-        for person in (bob, cat):
-            await hers.next("user_joined", user_id=person.id)
-        hers.events.clear()
+        bob, cat, group, hers, cats = await three_in_a_group(server)
         await set_me(bob, invisible=True)
         await cats.close()
         for person in (bob, cat):
@@ -192,12 +198,7 @@ async def test_turning_invisible_is_told_like_leaving_and_turning_visible_like_c
 async def test_a_short_invisibility_is_like_a_short_absence(new_server: Callable[..., Server]) -> None:
     """In the rooms it shows; presence is not told."""
     async with new_server(offline_seconds=2.0) as server:
-        ann, bob, cat = await server.people(3)
-        group = await ann.group(bob, cat)
-        hers, _, cats = await ann.chat(group), await bob.chat(group), await cat.chat(group)
-        for person in (bob, cat):
-            await hers.next("user_joined", user_id=person.id)
-        hers.events.clear()
+        bob, cat, _, hers, cats = await three_in_a_group(server)
         for invisible in (True, False):
             await set_me(bob, invisible=invisible)
         await cats.close()

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 from server.services import voice as voice_service
 from tests.harness import Server
+from tests.server.calling import talk
 from tests.server.speakers import Speaker, speakers, ticks, two, unpaired
-from tests.server.test_calls import talk
 
 
 async def test_a_call_pauses_the_voice_of_both(server: Server) -> None:

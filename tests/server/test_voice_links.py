@@ -8,8 +8,8 @@ from typing import Any
 from server.settings import Settings
 from spatial.pairing import PEERS
 from tests.harness import Server
+from tests.server.calling import CANDIDATE
 from tests.server.speakers import NewServer, speakers, ticks, two, unpaired
-from tests.server.test_calls import CANDIDATE
 
 # Signals
 

@@ -12,9 +12,8 @@ const MARGIN = 60; // units fetched beyond the edges of the view
 export class Lands extends Emitter {
   #api;
   #worldId;
-  #fetched = null; // {bounds, at}
+  #fetched = null; // the bounds of the last look, and when it was; null where it says no more what there is
   #fetching = false;
-  #changes = 0; // made here or told by the server: newer than an answer that was on its way
 
   constructor(hereabouts) {
     super();
@@ -82,17 +81,11 @@ export class Lands extends Emitter {
   }
 
   async #fetch(bounds) {
-    const worldId = this.#worldId;
-    const changes = this.#changes;
     this.#fetching = true;
-    this.#fetched = { ...bounds, at: Date.now() };
+    const fetched = this.#fetched = { ...bounds, at: Date.now() };
     try {
-      const { lands } = await this.#api.lands({ ...bounds, world_id: worldId });
-      if (worldId !== this.#worldId) return;
-      if (changes !== this.#changes) {
-        this.#fetched = null; // the next look asks again
-        return;
-      }
+      const { lands } = await this.#api.lands({ ...bounds, world_id: this.#worldId });
+      if (fetched !== this.#fetched) return; // of another world, or from before a change; the next look asks again
       this.byId = new Map(lands.map((land) => [land.id, titled(land)]));
       this.emit('changed');
     } catch (error) {
@@ -104,13 +97,13 @@ export class Lands extends Emitter {
   }
 
   #put(land) {
-    this.#changes += 1;
+    this.#fetched = null;
     this.byId.set(land.id, titled(land));
     this.emit('changed');
   }
 
   #drop(landId) {
-    this.#changes += 1;
+    this.#fetched = null;
     if (this.byId.delete(landId)) this.emit('changed');
   }
 }

@@ -15,7 +15,9 @@ export class Notifier {
   #shown = new Map(); // conversation id, or CALL → Notification
   #lock = LOOKED_AT + Math.random();
   #lookAway = null; // lets go of the lock
-  #wanted = false; // by the last `turn`
+
+  /** What was asked for, while the browser asks its user. @type {boolean|null} */
+  wanted = null;
 
   /** @param {import('./app.js').App} app */
   constructor(app) {
@@ -38,9 +40,10 @@ export class Notifier {
 
   /** Asks the browser's user, if need be. @param {boolean} on */
   async turn(on) {
-    this.#wanted = on;
+    this.wanted = on;
     const granted = on && (await Notification.requestPermission()) === 'granted';
-    if (on !== this.#wanted) return; // thought better of while the browser asked
+    if (on !== this.wanted) return; // thought better of meanwhile
+    this.wanted = null;
     const allowed = granted && this.#works();
     localStorage.setItem(KEY, allowed ? 'yes' : 'no');
     this.#app.emit('changed');

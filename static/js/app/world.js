@@ -35,7 +35,7 @@ export class World extends Emitter {
   #lands;
   #told = null; // the place the server knows on this connection, or is about to
   #tellAt = 0; // not before this, of performance.now()
-  #newUntil = 0; // one who has never been here: Infinity while the server does not know where they stand
+  #newUntil = 0; // for one who has never been here; Infinity while the server does not know where they stand, 0 for others
   #entering = false; // between two worlds: what comes until the snapshot is of the former
   #hears = false;
   #moved = false; // at the last step
